@@ -1,0 +1,53 @@
+# Every command for a person, a hook and the CI machine is here. `make` alone lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+# Where git is absent or the folder is no checkout, the sources are still complete; nothing below needs git.
+.DEFAULT_GOAL := help
+.PHONY: help setup engine lint format test demo up bench clean
+
+help:
+	@echo "make demo    run examples/flask, edit it, show the reload, stop"
+	@echo "make up      run examples/flask and stay up (Ctrl-C stops it)"
+	@echo "make test    every test, on a real engine"
+	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make format  let ruff mend and format"
+	@echo "make bench   measure reloads against other ways"
+	@echo "make clean   remove what make made"
+
+setup: .venv/.installed
+
+# The stamp makes a changed pyproject.toml install again.
+.venv/.installed: pyproject.toml scripts/venv
+	PYTHON="$(PYTHON)" scripts/venv
+	touch $@
+
+engine: setup
+	$(BIN)/python scripts/engine
+	$(BIN)/python scripts/base-image
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: setup engine
+	$(BIN)/python -m pytest
+
+demo: setup engine
+	$(BIN)/python scripts/demo
+
+up: setup engine
+	cd examples/flask && $(CURDIR)/$(BIN)/devmount up
+
+bench: setup engine
+	$(BIN)/python bench/reload.py
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The container engine: the one room that imports the SDK."""

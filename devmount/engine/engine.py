@@ -1,0 +1,265 @@
+"""The calls devmount makes to an engine, in its own terms. Every failure is a ``DevmountError``."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from devmount.engine import spec as specs
+from devmount.engine.channel import Channel
+from devmount.errors import DevmountError
+from devmount.model import Project, Volume
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container as the engine describes it."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    running: bool
+    paused: bool
+    pid: int  # of its init, on the engine's host; 0 when it does not run
+    exit_code: int
+    started_at: str
+    status: str
+    ports: tuple[str, ...]  # "127.0.0.1:8000->8000/tcp" each
+
+    @property
+    def service(self) -> str:
+        return self.labels.get(specs.SERVICE_LABEL, "")
+
+    @property
+    def supervised(self) -> bool:
+        return self.labels.get(specs.SUPERVISED_LABEL) == "1"
+
+
+@contextmanager
+def explained(what: str, where: str = "") -> Iterator[None]:
+    """Turn the SDK's and the connection's errors within into one ``DevmountError`` that says what was being done."""
+    import requests
+    from docker.errors import DockerException
+
+    try:
+        yield
+    except (DockerException, requests.RequestException) as error:
+        explanation = getattr(error, "explanation", None) or str(error)
+        text = explanation.decode(errors="replace") if isinstance(explanation, bytes) else str(explanation)
+        raise DevmountError(f"{what}: {' '.join(text.split())[:500]}", where) from error
+
+
+def _is_missing(error: DevmountError) -> bool:
+    return getattr(error.__cause__, "status_code", None) == 404
+
+
+class Engine:
+    """An engine that answered."""
+
+    def __init__(self, client: "APIClient") -> None:
+        self.client: Any = client  # the SDK's types leave out half of what is called here
+
+    def version(self) -> str:
+        with explained("the engine does not tell its version"):
+            return str(self.client.version()["Version"])
+
+    def is_rootless(self) -> bool:
+        """Whether the engine maps its root to the user who runs it."""
+        with explained("the engine does not answer"):
+            options = self.client.info().get("SecurityOptions") or []
+        return any("rootless" in option for option in options)
+
+    # containers
+
+    def containers(self, project: str) -> list[Container]:
+        """The project's containers, stopped ones too; one-off ones are left out."""
+        rows = self._list([f"{specs.PROJECT_LABEL}={project}", specs.SERVICE_LABEL])
+        return [self.inspect(row["Id"]) for row in rows]
+
+    def one_offs(self, project: str) -> list[str]:
+        """The ids of the containers that ``run`` made and that still exist."""
+        return [row["Id"] for row in self._list([f"{specs.PROJECT_LABEL}={project}", specs.ONE_OFF_LABEL])]
+
+    def _list(self, labels: list[str]) -> list[dict[str, Any]]:
+        with explained("the containers cannot be listed"):
+            rows: list[dict[str, Any]] = self.client.containers(all=True, filters={"label": labels})
+        return rows
+
+    def inspect(self, container: str) -> Container:
+        """The container of that id or name."""
+        with explained("the container cannot be inspected", container):
+            data = self.client.inspect_container(container)
+        state = data["State"]
+        published = data["NetworkSettings"].get("Ports") or {}
+        return Container(
+            id=data["Id"],
+            name=data["Name"].lstrip("/"),
+            labels=data["Config"].get("Labels") or {},
+            running=bool(state["Running"]),
+            paused=bool(state.get("Paused")),
+            pid=int(state.get("Pid") or 0),
+            exit_code=int(state.get("ExitCode") or 0),
+            started_at=state.get("StartedAt", ""),
+            status=str(state.get("Status", "")),
+            ports=tuple(
+                f"{binding['HostIp'] or '0.0.0.0'}:{binding['HostPort']}->{port}"
+                for port, bindings in sorted(published.items())
+                for binding in bindings or ()
+            ),
+        )
+
+    def exists(self, container: str) -> bool:
+        """Whether a container of that id or name is there."""
+        try:
+            self.inspect(container)
+        except DevmountError as error:
+            if _is_missing(error):
+                return False
+            raise
+        return True
+
+    def create(self, spec: specs.Spec) -> str:
+        """Create the container; its id."""
+        with explained(f"the container {spec.name} cannot be created"):
+            return str(self.client.create_container_from_config(dict(spec.body), spec.name or None)["Id"])
+
+    def start(self, container: str, name: str) -> None:
+        with explained(f"the container {name} cannot be started"):
+            self.client.start(container)
+
+    def stop(self, container: str, timeout: float) -> None:
+        """SIGTERM (or the container's own signal), then after ``timeout`` seconds SIGKILL."""
+        with explained("the container cannot be stopped", container):
+            self.client.stop(container, timeout=max(0, round(timeout)))
+
+    def restart(self, container: str, timeout: float) -> None:
+        """Stop as ``stop`` does, and start the same container."""
+        with explained("the container cannot be restarted", container):
+            self.client.restart(container, timeout=max(0, round(timeout)))
+
+    def kill(self, container: str, signal: str = "SIGKILL") -> None:
+        with explained(f"{signal} cannot be sent", container):
+            self.client.kill(container, signal)
+
+    def remove(self, container: str) -> None:
+        """Remove the container, running or not; what is gone already is no error. Its volumes stay."""
+        try:
+            with explained("the container cannot be removed", container):
+                self.client.remove_container(container, force=True, v=False)
+        except DevmountError as error:
+            if not _is_missing(error):
+                raise
+
+    def attach(self, container: str, receive: Callable[[bytes], None], closed: Callable[[], None]) -> Channel:
+        """Open the container's streams from now on; see ``Channel``."""
+        with explained("the container's streams cannot be opened", container):
+            raw = self.client.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+        return Channel(raw, receive, closed)
+
+    def has_path(self, container: str, path: str) -> bool:
+        """Whether ``path`` is there in the container's file system, running or not."""
+        url = self.client._url("/containers/{0}/archive", container)
+        with explained("the container's files cannot be read", container):
+            response = self.client.head(url, params={"path": path}, timeout=self.client.timeout)
+        return bool(response.status_code == 200)
+
+    def logs(self, container: str, *, follow: bool, since: float | None, tail: int | None) -> Iterator[bytes]:
+        """The multiplexed log stream (``logs.Demultiplexer``). ``since``: seconds since the epoch."""
+        url = self.client._url("/containers/{0}/logs", container)
+        params: dict[str, Any] = {"stdout": 1, "stderr": 1, "follow": int(follow)}
+        if since is not None:
+            params["since"] = f"{since:.6f}"
+        if tail is not None:
+            params["tail"] = tail
+        with explained("the log cannot be read", container):
+            response = self.client.get(url, params=params, stream=True, timeout=None)
+            self.client._raise_for_status(response)
+            while chunk := response.raw.read1(65536):
+                yield chunk
+
+    def exec_output(self, container: str, argv: Sequence[str], user: str | None = None) -> tuple[int, bytes]:
+        """Run ``argv`` in the running container; its exit code and what it wrote to either stream."""
+        with explained(f"{argv[0]!r} cannot be run in the container", container):
+            made = self.client.exec_create(container, list(argv), user=user or "")
+            output = self.client.exec_start(made["Id"])
+            return int(self.client.exec_inspect(made["Id"])["ExitCode"] or 0), output
+
+    def wait(self, container: str) -> int:
+        """Wait until the container's end; its exit code."""
+        with explained("the container's end cannot be waited for", container):
+            return int(self.client.wait(container, timeout=None)["StatusCode"])
+
+    # networks and volumes
+
+    def ensure_network(self, project: Project) -> None:
+        """The project's network, made where it is missing."""
+        name = specs.network_name(project)
+        with explained(f"the network {name} cannot be created"):
+            if not self.client.networks(names=[name], filters={"label": f"{specs.PROJECT_LABEL}={project.name}"}):
+                self.client.create_network(name, driver="bridge", labels=specs.labels(project), check_duplicate=True)
+
+    def remove_networks(self, project: str) -> list[str]:
+        """Remove the networks that bear the project's label; their names."""
+        names = []
+        with explained("the project's network cannot be removed"):
+            for row in self.client.networks(filters={"label": f"{specs.PROJECT_LABEL}={project}"}):
+                self.client.remove_network(row["Id"])
+                names.append(row["Name"])
+        return names
+
+    def ensure_volume(self, project: Project, volume: Volume) -> None:
+        """The volume, made where it is missing.
+
+        Raises:
+            DevmountError: it is external and missing, or exists with another driver or other options.
+        """
+        existing = self.volume(volume.engine_name)
+        where = str(project.files[0])
+        if existing is None and volume.external:
+            raise DevmountError(
+                f"the external volume {volume.engine_name!r} does not exist",
+                where,
+                f"create it: docker volume create {volume.engine_name}",
+            )
+        if existing is None:
+            with explained(f"the volume {volume.engine_name} cannot be created"):
+                self.client.create_volume(
+                    volume.engine_name,
+                    volume.driver,
+                    dict(volume.options),
+                    {**volume.labels, **specs.labels(project), specs.LABEL + "volume": volume.name},
+                )
+            return
+        if volume.external:
+            return
+        declared, found = (volume.driver, dict(volume.options)), (existing["Driver"], existing.get("Options") or {})
+        if declared != found:
+            raise DevmountError(
+                f"the volume {volume.engine_name} exists with driver {found[0]} and options {found[1]}, "
+                f"the file says {declared[0]} and {declared[1]}",
+                where,
+                "change the file back; a volume cannot change its driver, and devmount does not remove one by itself",
+            )
+
+    def volume(self, name: str) -> dict[str, Any] | None:
+        """The engine's description of a volume; None when there is none."""
+        try:
+            with explained("the volume cannot be inspected", name):
+                return dict(self.client.inspect_volume(name))
+        except DevmountError as error:
+            if _is_missing(error):
+                return None
+            raise
+
+    def volumes(self, project: str) -> list[str]:
+        """The names of the volumes that bear the project's label."""
+        with explained("the volumes cannot be listed"):
+            rows = self.client.volumes(filters={"label": f"{specs.PROJECT_LABEL}={project}"})["Volumes"] or []
+        return sorted(row["Name"] for row in rows)
+
+    def remove_volume(self, name: str) -> None:
+        with explained("the volume cannot be removed", name):
+            self.client.remove_volume(name)

@@ -1,0 +1,248 @@
+"""The program of one service, as a session sees it: its state, its log and the commands it takes.
+
+A supervised program is commanded through its container's channel and reports through its log. Another one (an image
+without a shell, a companion as its image starts it) is the container itself, and the engine commands it.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+
+from devmount import events, supervisor
+from devmount.engine.channel import Channel
+from devmount.engine.engine import Container, Engine
+from devmount.errors import DevmountError
+from devmount.logs import LogParser
+from devmount.model import Service
+
+Emit = Callable[[events.Event], None]
+
+KILL_WAIT = 10.0  # seconds after SIGKILL; only a process in uninterruptible sleep takes longer
+REMEMBERED_LINES = 1000  # for readiness by log
+
+
+class State(StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    RELOADING = "reloading"
+    CRASHED = "crashed"
+    STOPPED = "stopped"
+
+
+class Process:
+    """See the module. Methods may be called from the worker's thread; the channel's thread feeds it.
+
+    Args:
+        emit: takes each event; called from any thread.
+        lost: called with this process when its channel has ended though nobody closed it.
+    """
+
+    def __init__(self, engine: Engine, service: Service, emit: Emit, lost: Callable[["Process"], None]) -> None:
+        self.service = service
+        self.state = State.STOPPED
+        self.container: Container | None = None
+        self.stop_signal = "SIGTERM"
+        self.began = time.monotonic()  # when the program was last started
+        self.generation = 0  # counts its starts
+        self.lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
+        self.last_signal = 0.0  # time.monotonic of the last signal sent
+        self._engine = engine
+        self._emit = emit
+        self._lost = lost
+        self._channel: Channel | None = None
+        self._parser = LogParser()
+        self._changed = threading.Condition()
+        self._pid: int | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the program runs."""
+        return self.state in (State.STARTING, State.RUNNING, State.RELOADING)
+
+    def attach(self, container: Container) -> None:
+        """Follow this container from now on."""
+        self.container = container
+        self._parser = LogParser()
+        channel: Channel
+
+        def closed() -> None:
+            if self._channel is channel:
+                self._channel = None
+                self._lost(self)
+
+        self._channel = channel = self._engine.attach(container.id, self._receive, closed)
+
+    def detach(self) -> None:
+        """Stop following; the container goes on."""
+        channel, self._channel = self._channel, None
+        if channel:
+            channel.close()
+            channel.join(1.0)
+
+    def begun(self, container: Container) -> None:
+        """The container was started: so was the program, if nothing supervises it."""
+        self.container = container
+        if not container.supervised:
+            self._on_started(container.pid)
+
+    def adopt(self, timeout: float) -> None:
+        """Ask a container that ran before this session how its program is."""
+        if self.container and self.container.supervised:
+            self._send(supervisor.status())
+            self._wait(lambda: self.state is not State.STOPPED, timeout)
+        elif self.container:
+            self._on_started(self.container.pid)
+
+    def restart(self) -> None:
+        """Stop the program's process group and start it again; with the stop timeout, then SIGKILL.
+
+        Raises:
+            DevmountError: it does not come up again.
+        """
+        container = self._need()
+        generation = self.generation
+        if not container.supervised:
+            self._restart_container(container)
+            return
+        self._to(State.RELOADING)
+        self._send(supervisor.restart(self.stop_signal))
+        self.last_signal = time.monotonic()
+        if self._wait(lambda: self.generation > generation, self.service.stop_timeout):
+            return
+        self._emit(self._too_slow())
+        self._send(supervisor.kill())
+        if not self._wait(lambda: self.generation > generation, KILL_WAIT):
+            raise DevmountError(f"{self.service.name} does not end after SIGKILL", container.name, "look at it with ps")
+
+    def signal(self, name: str) -> None:
+        """Send the program a signal."""
+        container = self._need()
+        if container.supervised:
+            self._send(supervisor.signal(name))
+        else:
+            self._engine.kill(container.id, name)
+        self.last_signal = time.monotonic()
+
+    def rebind(self) -> None:
+        """Restart the container itself, so that single-file binds are made anew."""
+        self._restart_container(self._need())
+
+    def lost_channel(self) -> None:
+        """The channel has ended: open it again if the container runs, else the program has ended with it."""
+        container = self._need()
+        try:
+            container = self._engine.inspect(container.id)
+        except DevmountError:
+            self._ended(events.Exited(time=time.time(), service=self.service.name))
+            return
+        if container.running:
+            self.attach(container)
+            self.adopt(self.service.stop_timeout)
+        else:
+            self.container = container
+            self._ended(exited(self.service.name, container.exit_code))
+
+    def mark(self, state: State) -> None:
+        """Set the state from outside, at a stop."""
+        self._to(state)
+
+    def _restart_container(self, container: Container) -> None:
+        """The engine's own restart; the channel does not survive it."""
+        self._to(State.RELOADING)
+        self.detach()
+        if container.running:
+            self.last_signal = time.monotonic()
+            self._engine.stop(container.id, self.service.stop_timeout)
+        self.attach(self._engine.inspect(container.id))
+        generation = self.generation
+        self._engine.start(container.id, container.name)
+        self.begun(self._engine.inspect(container.id))
+        self._wait(lambda: self.generation > generation, KILL_WAIT)
+
+    def _need(self) -> Container:
+        if self.container is None:
+            raise DevmountError(f"{self.service.name} has no container", "", "start it: devmount up")
+        return self.container
+
+    def _send(self, line: bytes) -> None:
+        channel = self._channel
+        try:
+            if channel is None:
+                raise OSError("closed")
+            channel.send(line)
+        except OSError:
+            self._reopen(line)
+
+    def _reopen(self, line: bytes) -> None:
+        container = self._engine.inspect(self._need().id)
+        if not container.running:
+            self._restart_container(container)
+            return
+        self.attach(container)
+        assert self._channel is not None
+        try:
+            self._channel.send(line)
+        except OSError as error:
+            raise DevmountError(f"{self.service.name} cannot be reached: {error}", container.name) from error
+
+    def _receive(self, data: bytes) -> None:
+        for item in self._parser.feed(data):
+            if isinstance(item, supervisor.ProcessStarted):
+                self._on_started(item.pid)
+            elif isinstance(item, supervisor.ProcessExited):
+                self._on_exited(item)
+            elif isinstance(item, supervisor.Signalled):
+                self.last_signal = time.monotonic()
+            else:
+                self.lines.append(item.text)
+                self._emit(events.Log(time=time.time(), service=self.service.name, stream=item.stream, line=item.text))
+
+    def _on_started(self, pid: int) -> None:
+        with self._changed:
+            if self._pid == pid and self.is_up and self.state is not State.RELOADING:
+                return  # a repeated report
+            self._pid = pid
+            self.began = time.monotonic()
+            self.generation += 1
+            self.lines.clear()
+            self.state = State.RUNNING
+            self._changed.notify_all()
+
+    def _on_exited(self, record: "supervisor.ProcessExited") -> None:
+        with self._changed:
+            expected = self.state in (State.RELOADING, State.STOPPED)
+        if not expected:
+            self._ended(
+                events.Exited(time=time.time(), service=self.service.name, code=record.code, signal=record.signal)
+            )
+
+    def _ended(self, event: events.Exited) -> None:
+        if self.state is State.STOPPED:
+            return
+        self._to(State.CRASHED)
+        self._emit(event)
+
+    def _to(self, state: State) -> None:
+        with self._changed:
+            self.state = state
+            self._changed.notify_all()
+
+    def _wait(self, condition: Callable[[], bool], timeout: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(condition, timeout)
+
+    def _too_slow(self) -> events.Warning:
+        return events.Warning(
+            time=time.time(),
+            service=self.service.name,
+            message=f"did not end within {self.service.stop_timeout:g} s of {self.stop_signal}, sent SIGKILL",
+            hint="raise stop_timeout if it needs longer",
+        )
+
+
+def exited(service: str, status: int) -> events.Exited:
+    """The event of an exit status as a shell gives it: above 128 it is a signal's number."""
+    code, signal = supervisor.split_status(status)
+    return events.Exited(time=time.time(), service=service, code=code, signal=signal)
