@@ -176,6 +176,7 @@ class FileChange:
 
     ``path``: relative, "/" between the parts, undecodable bytes as surrogate escapes (``os.fsdecode``). ``at``: seconds
     of ``time.monotonic`` when the event was read. ``complete``: the write is over (closed, renamed, removed).
+    ``source``: with MOVED, the path before.
     """
 
     path: str
@@ -183,3 +184,4 @@ class FileChange:
     at: float
     complete: bool = True
     is_dir: bool = False
+    source: str = ""

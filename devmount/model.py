@@ -102,7 +102,7 @@ class Service:
     command: tuple[str, ...] | None = None  # None: the image's own
     mount: str | None = None  # where the project folder appears; only the app has it unless asked. "" = the default
     ports: tuple[Port, ...] = ()
-    env_files: tuple[Path, ...] = ()  # those that exist, in order: for watching
+    env_files: tuple[Path, ...] = ()  # in order, optional ones that are missing too: for watching
     environment: Mapping[str, str] = field(default_factory=dict)  # env_files and environment, merged
     user: str = "image"  # "host", "image", "root", or "uid:gid" / a name
     mounts: tuple[Mount, ...] = ()

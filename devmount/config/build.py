@@ -1,0 +1,394 @@
+"""From merged values to the model: meanings, and what must fit together."""
+
+import os
+import re
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from devmount.config import environment, values
+from devmount.config.keys import Problem, nearest, table_name
+from devmount.config.layers import Layered, leaves
+from devmount.config.positions import Path as Keys
+from devmount.config.values import Wrong
+from devmount.model import (
+    Action,
+    Build,
+    Dependency,
+    Mount,
+    MountType,
+    Port,
+    Project,
+    Ready,
+    Rule,
+    Service,
+    Volume,
+    Watch,
+)
+
+Made = TypeVar("Made")
+POLL = 1.0  # seconds, with poll = true
+READY_KINDS = ("port", "http", "command", "log")
+
+
+class Builder:
+    """Builds one project; mistakes are collected in ``problems``, with paths into the merged values.
+
+    Args:
+        root: the project folder.
+        environ: the caller's environment.
+        incomplete: tables in which something was wrong already, so that what they lack means nothing.
+    """
+
+    def __init__(
+        self,
+        layered: Layered,
+        root: Path,
+        files: tuple[Path, ...],
+        environ: Mapping[str, str],
+        incomplete: Collection[Keys] = (),
+    ) -> None:
+        self.problems: list[Problem] = []
+        self.secrets: set[Keys] = set()  # environment variables whose values are not to be shown
+        self._layered = layered
+        self._values = layered.values
+        self._root = root
+        self._files = files
+        self._environ = environ
+        self._incomplete = frozenset(incomplete)
+
+    def build(self) -> Project | None:
+        """The project; None when there are problems."""
+        self._interpolate()
+        name = self._values.get("name")
+        given = self._take(("name",), values.project_name, name) if name is not None else None
+        project_name = given or values.safe_name(self._root.name)
+        tables = self._tables()
+        services = {key: self._service(table, path) for key, (path, table) in tables.items()}
+        volumes = self._volumes(project_name, services)
+        self._check_dependencies(services, tables)
+        self._check_ports(services, tables)
+        watch = self._watch()
+        if self.problems:
+            return None
+        return Project(project_name, self._root, self._files, services, volumes, watch)
+
+    def _tables(self) -> dict[str, tuple[Keys, dict[str, Any]]]:
+        tables: dict[str, tuple[Keys, dict[str, Any]]] = {}
+        if isinstance(self._values.get("app"), dict):
+            tables["app"] = (("app",), self._values["app"])
+        elif () not in self._incomplete:
+            self._wrong((), "there is no [app]", 'add it: [app] with image = "..." or build = "."')
+        for name, table in self._values.get("services", {}).items():
+            path: Keys = ("services", name)
+            if name == "app":
+                self._wrong(path, "a service cannot be named 'app'", "the app is [app]", at_key=True)
+            elif not values.NAME.fullmatch(name):
+                hint = f"lower-case letters, digits, - and _: {values.safe_name(name)!r}"
+                self._wrong(path, f"{name!r} cannot be a service's name", hint, at_key=True)
+            else:
+                tables[name] = (path, table)
+        return tables
+
+    # variables
+
+    def _interpolate(self) -> None:
+        dotenv: dict[str, str] | None = None
+
+        def lookup(name: str) -> str | None:
+            nonlocal dotenv
+            if name in self._environ:
+                return self._environ[name]
+            if dotenv is None:
+                path = self._root / environment.DOTENV
+                dotenv = environment.read(path, self._environ) if path.is_file() else {}
+            return dotenv.get(name)
+
+        for path, value in leaves(self._values):
+            if not isinstance(value, str) or "$" not in value:
+                continue
+            made = self._take(path, lambda text: environment.interpolate(text, lookup), value)
+            if made is None:
+                made = ""
+            elif made != value:
+                self.secrets.add(path)
+            holder: Any = self._values
+            for part in path[:-1]:
+                holder = holder[part]
+            holder[path[-1]] = made
+
+    def _variables(self, table: dict[str, Any], path: Keys) -> tuple[dict[str, str], tuple[Path, ...]]:
+        merged: dict[str, str] = {}
+        files = []
+        for number, entry in _items(table, "env_files"):
+            here = (*path, "env_files", number)
+            name = entry.removesuffix("?")
+            file = self._root / os.path.expanduser(name)
+            files.append(file)
+            if not file.is_file():
+                if name == entry:
+                    hint = f'make it, or write "{name}?" if it may be missing'
+                    self._wrong(here, f"there is no env file {name}", hint)
+                continue
+            found = self._take(here, lambda file: environment.read(file, self._environ), file)
+            merged |= found or {}
+        for key, value in table.get("environment", {}).items():
+            if not key or "=" in key or "\0" in key:
+                self._wrong((*path, "environment", key), f"{key!r} cannot be a variable's name", "", at_key=True)
+            merged[key] = values.text(value)
+        self.secrets |= {(*path, "environment", key) for key in merged if key not in table.get("environment", {})}
+        return merged, tuple(files)
+
+    # services
+
+    def _service(self, table: dict[str, Any], path: Keys) -> Service:
+        is_app = path == ("app",)
+        name = "app" if is_app else str(path[-1])
+        self._check_image(table, path)
+        variables, env_files = self._variables(table, path)
+        mounts = self._each(table, path, "mounts", lambda value: values.mount(value, self._root))
+        mount = table.get("mount")
+        if mount is not None:
+            mount = self._take((*path, "mount"), lambda text: values.target(text, "mount"), mount)
+        self._check_targets(mounts, mount, path)
+        ports = [
+            port
+            for number, entry in _items(table, "ports")
+            for port in self._take((*path, "ports", number), values.ports, entry) or []
+        ]
+        return Service(
+            name=name,
+            image=table.get("image"),
+            build=self._build(table["build"], (*path, "build")) if "build" in table else None,
+            command=self._optional(table, path, "command", values.command),
+            mount="" if is_app and mount is None else mount,
+            ports=tuple(ports),
+            env_files=env_files,
+            environment=variables,
+            user=self._optional(table, path, "user", _user) or ("host" if is_app else "image"),
+            mounts=tuple(made for made in mounts if made),
+            ready=self._ready(table["ready"], (*path, "ready"), ports) if "ready" in table else None,
+            stop_signal=self._optional(table, path, "stop_signal", values.signal_name),
+            stop_timeout=_or(self._optional(table, path, "stop_timeout", values.duration), 3.0),
+            depends_on=tuple(
+                Dependency(entry)
+                if isinstance(entry, str)
+                else Dependency(entry["service"], entry.get("restart", False))
+                for _, entry in _items(table, "depends_on")
+                if isinstance(entry, str) or "service" in entry
+            ),
+            on_change=tuple(
+                rule
+                for number, entry in _items(table, "on_change")
+                if (rule := self._rule(entry, (*path, "on_change", number)))
+            ),
+            tty=bool(table.get("tty", False)),
+        )
+
+    def _check_image(self, table: dict[str, Any], path: Keys) -> None:
+        header = table_name(path)
+        if "image" in table and "build" in table:
+            self._wrong((*path, "build"), f"[{header}] has both image and build", "keep one of them", at_key=True)
+        elif "image" not in table and "build" not in table and path not in self._incomplete:
+            self._wrong(path, f"[{header}] has neither image nor build", 'add image = "..." or build = "."')
+        elif table.get("image") == "":
+            self._wrong((*path, "image"), "image is empty", 'write, for example, image = "python:3.12-slim"')
+
+    def _build(self, value: "str | dict[str, Any]", path: Keys) -> Build | None:
+        table: dict[str, Any] = {"context": value} if isinstance(value, str) else value
+        context = Path(os.path.normpath(self._root / os.path.expanduser(table.get("context", "."))))
+        here = path if isinstance(value, str) or "context" not in table else (*path, "context")
+        if not context.is_dir():
+            self._wrong(here, f"there is no folder {context}", "build names the folder with the Dockerfile")
+            return None
+        dockerfile = table.get("dockerfile", "Dockerfile")
+        if not (context / dockerfile).is_file():
+            here = (*path, "dockerfile") if "dockerfile" in table else here
+            self._wrong(
+                here, f"there is no {dockerfile} in {context}", "make it, or name another: build = { dockerfile = ... }"
+            )
+            return None
+        arguments = {key: values.text(item) for key, item in table.get("args", {}).items()}
+        return Build(context, dockerfile, table.get("target"), arguments)
+
+    def _check_targets(self, mounts: list[Mount | None], mount: str | None, path: Keys) -> None:
+        seen = {mount: "the project folder"} if mount else {}
+        for number, made in enumerate(mounts):
+            if made is None:
+                continue
+            if made.target in seen:
+                hint = "give one of them another target"
+                self._wrong((*path, "mounts", number), f"{made.target} is already where {seen[made.target]} is", hint)
+            seen[made.target] = made.source or "a tmpfs"
+
+    def _ready(self, table: dict[str, Any], path: Keys, ports: list[Port]) -> Ready | None:
+        kinds = [kind for kind in READY_KINDS if kind in table]
+        if not kinds:
+            self._wrong(path, "ready says nothing", "give it port, http, command or log: ready = { port = 8000 }")
+            return None
+        if len(kinds) > 1 and kinds != ["port", "http"]:
+            self._wrong((*path, kinds[1]), f"ready has both {kinds[0]} and {kinds[1]}", "keep one of them", at_key=True)
+        http = table.get("http")
+        if http is not None and not http.startswith("/"):
+            self._wrong((*path, "http"), f"http {http!r} is not a path", f"begin it with /: {'/' + http!r}")
+        port = table.get("port")
+        if http is not None and port is None and not ports:
+            self._wrong((*path, "http"), "http needs a port, and none is published", "add ports, or ready.port")
+        log = self._optional(table, path, "log", _regex)
+        command = self._optional(table, path, "command", values.command)
+        timeout = _or(self._optional(table, path, "timeout", values.duration), 60.0)
+        return Ready(port, http, command, log, timeout)
+
+    def _rule(self, table: dict[str, Any], path: Keys) -> Rule | None:
+        files = table.get("files", [])
+        files = [files] if isinstance(files, str) else [entry for entry in files if entry]
+        if not files and "files" in table:
+            self._wrong((*path, "files"), "files is empty", 'name some: files = ["*.conf"]')
+        action = Action(table.get("action", Action.RESTART))
+        signal = self._optional(table, path, "signal", values.signal_name)
+        if action is Action.SIGNAL and "signal" not in table:
+            self._wrong(path, 'action = "signal" needs a signal', 'say which: signal = "SIGHUP"')
+        if action is not Action.SIGNAL and "signal" in table:
+            self._wrong((*path, "signal"), f'signal goes with action = "signal", not {action}', "", at_key=True)
+        if "run_user" in table and "run" not in table:
+            self._wrong((*path, "run_user"), "run_user goes with run", "add run, or leave it out", at_key=True)
+        return Rule(
+            tuple(files), action, self._optional(table, path, "run", values.command), table.get("run_user"), signal
+        )
+
+    # what must fit together
+
+    def _volumes(self, project: str, services: dict[str, Service]) -> dict[str, Volume]:
+        declared = self._values.get("volumes", {})
+        used = {
+            mount.source for service in services.values() for mount in service.mounts if mount.type is MountType.VOLUME
+        }
+        volumes = {}
+        for name in [*declared, *sorted(used - set(declared))]:
+            table = declared.get(name, {})
+            if not values.VOLUME_NAME.fullmatch(name):
+                self._wrong(
+                    ("volumes", name), f"{name!r} cannot be a volume's name", "letters, digits, _ . -", at_key=True
+                )
+            external = bool(table.get("external", False))
+            if external and len(table) > 1:
+                hint = "leave the other keys out: whoever made it has said them"
+                self._wrong(("volumes", name), f"[volumes.{name}] is external and says more", hint)
+            volumes[name] = Volume(
+                name,
+                name if external else f"{project}_{name}",
+                table.get("driver", "local"),
+                {key: values.text(value) for key, value in table.get("options", {}).items()},
+                {key: values.text(value) for key, value in table.get("labels", {}).items()},
+                external,
+            )
+        return volumes
+
+    def _check_dependencies(self, services: dict[str, Service], tables: dict[str, tuple[Keys, dict[str, Any]]]) -> None:
+        for service in services.values():
+            path = tables[service.name][0]
+            for number, dependency in enumerate(service.depends_on):
+                if dependency.service not in services:
+                    near = nearest(dependency.service, list(services))
+                    hint = f"did you mean {near!r}?" if near else "known services: " + ", ".join(services)
+                    self._wrong((*path, "depends_on", number), f"there is no service {dependency.service!r}", hint)
+        state: dict[str, bool] = {}  # False: being visited
+
+        def visit(name: str, trail: list[str]) -> None:
+            if state.get(name):
+                return
+            if name in state:
+                circle = " -> ".join([*trail[trail.index(name) :], name])
+                path = tables[trail[-1]][0]
+                self._wrong((*path, "depends_on"), f"services depend on each other in a circle: {circle}", "break it")
+                return
+            state[name] = False
+            for dependency in services[name].depends_on:
+                if dependency.service in services:
+                    visit(dependency.service, [*trail, name])
+            state[name] = True
+
+        for name in services:
+            visit(name, [])
+
+    def _check_ports(self, services: dict[str, Service], tables: dict[str, tuple[Keys, dict[str, Any]]]) -> None:
+        taken: dict[tuple[int, str], list[tuple[str, str]]] = {}
+        everywhere = ("0.0.0.0", "::")
+        for service in services.values():
+            for port in service.ports:
+                if port.host == 0:
+                    continue
+                others = taken.setdefault((port.host, port.protocol), [])
+                clash = next(
+                    (
+                        name
+                        for address, name in others
+                        if port.address == address or {address, port.address} & {*everywhere}
+                    ),
+                    None,
+                )
+                if clash:
+                    path = (*tables[service.name][0], "ports")
+                    whose = "twice" if clash == service.name else f"by {clash} too"
+                    self._wrong(
+                        path, f"port {port.host} is published {whose}", 'publish another: ports = ["8001:8000"]'
+                    )
+                others.append((port.address, service.name))
+
+    def _watch(self) -> Watch:
+        table = self._values.get("watch", {})
+        poll = table.get("poll", False)
+        seconds = (
+            POLL if poll is True else None if poll is False else self._take(("watch", "poll"), values.duration, poll)
+        )
+        if seconds is not None and seconds <= 0:
+            self._wrong(("watch", "poll"), "poll cannot be 0", 'write, for example, poll = "500ms"')
+        return Watch(
+            tuple(entry for entry in table.get("ignore", []) if entry is not None),
+            _or(self._optional(table, ("watch",), "settle", values.duration), 0.010),
+            seconds,
+        )
+
+    # collecting
+
+    def _wrong(self, path: Keys, message: str, hint: str = "", *, at_key: bool = False) -> None:
+        self.problems.append(Problem(path, message, hint, at_key))
+
+    def _take(self, path: Keys, make: Callable[[Any], Made], value: Any) -> Made | None:
+        try:
+            return make(value)
+        except Wrong as wrong:
+            self._wrong(path, wrong.message, wrong.hint)
+            return None
+
+    def _optional(self, table: dict[str, Any], path: Keys, key: str, make: Callable[[Any], Made]) -> Made | None:
+        return self._take((*path, key), make, table[key]) if key in table else None
+
+    def _each(self, table: dict[str, Any], path: Keys, key: str, make: Callable[[Any], Made]) -> list[Made | None]:
+        return [
+            None if entry is None else self._take((*path, key, number), make, entry)
+            for number, entry in enumerate(table.get(key, []))
+        ]
+
+
+def _items(table: dict[str, Any], key: str) -> list[tuple[int, Any]]:
+    """The entries of a list with their numbers, without those that were wrong."""
+    return [(number, entry) for number, entry in enumerate(table.get(key, [])) if entry is not None]
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _user(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?", text):
+        raise Wrong(f"{text!r} is not a user", 'write "host", "image", "root", a name or "uid:gid"')
+    return text
+
+
+def _regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise Wrong(f"{text!r} is not a regular expression: {error}", "escape special characters with \\\\") from None
+    return text

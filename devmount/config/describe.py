@@ -1,0 +1,115 @@
+"""The resolved project in the file's own words."""
+
+from typing import Any
+
+from devmount.config import Loaded
+from devmount.model import MountType, Port, Service
+
+MASK = "********"
+
+
+def describe(loaded: Loaded, *, show_secrets: bool) -> dict[str, Any]:
+    """The project as nested tables; variables that came from env files or the environment are masked.
+
+    Args:
+        show_secrets: do not mask.
+    """
+    project = loaded.project
+    secrets = frozenset[str]() if show_secrets else loaded.secrets
+    described: dict[str, Any] = {"name": project.name, "root": str(project.root)}
+    described["files"] = [str(path) for path in project.files]
+    described["app"] = _service(project.app, "app", secrets)
+    described["services"] = {
+        name: _service(service, f"services.{name}", secrets)
+        for name, service in project.services.items()
+        if name != "app"
+    }
+    described["volumes"] = {
+        volume.name: {
+            "engine_name": volume.engine_name,
+            "driver": volume.driver,
+            "options": dict(volume.options),
+            "labels": dict(volume.labels),
+            "external": volume.external,
+        }
+        for volume in project.volumes.values()
+    }
+    watch = project.watch
+    described["watch"] = {"ignore": list(watch.ignore), "settle": _seconds(watch.settle)}
+    described["watch"]["poll"] = _seconds(watch.poll) if watch.poll else False
+    return described
+
+
+def _service(service: Service, path: str, secrets: frozenset[str]) -> dict[str, Any]:
+    """Only what is set, and what has a default that people ask about."""
+    made: dict[str, Any] = {}
+    if service.image:
+        made["image"] = service.image
+    if service.build:
+        made["build"] = {
+            "context": str(service.build.context),
+            "dockerfile": service.build.dockerfile,
+            **({"target": service.build.target} if service.build.target else {}),
+            "args": {
+                key: MASK if f"{path}.build.args.{key}" in secrets else value
+                for key, value in service.build.args.items()
+            },
+        }
+    if service.command is not None:
+        made["command"] = [
+            MASK if f"{path}.command.{number}" in secrets or f"{path}.command" in secrets else word
+            for number, word in enumerate(service.command)
+        ]
+    if service.mount:
+        made["mount"] = service.mount
+    made["ports"] = [_port(port) for port in service.ports]
+    made["env_files"] = [str(file) for file in service.env_files]
+    made["environment"] = {
+        key: MASK if f"{path}.environment.{key}" in secrets else value for key, value in service.environment.items()
+    }
+    made["user"] = service.user
+    made["mounts"] = [
+        {"type": str(mount.type), "source": mount.source, "target": mount.target, "read_only": mount.read_only}
+        if mount.type is not MountType.TMPFS
+        else {"type": "tmpfs", "target": mount.target, "read_only": mount.read_only}
+        for mount in service.mounts
+    ]
+    if service.ready:
+        ready = service.ready
+        made["ready"] = {
+            key: value
+            for key, value in (
+                ("port", ready.port),
+                ("http", ready.http),
+                ("command", list(ready.command) if ready.command else None),
+                ("log", ready.log),
+                ("timeout", _seconds(ready.timeout)),
+            )
+            if value is not None
+        }
+    if service.stop_signal:
+        made["stop_signal"] = service.stop_signal
+    made["stop_timeout"] = _seconds(service.stop_timeout)
+    made["depends_on"] = [{"service": one.service, "restart": one.restart} for one in service.depends_on]
+    made["on_change"] = [
+        {
+            "files": list(rule.files),
+            "action": str(rule.action),
+            **({"run": list(rule.run)} if rule.run else {}),
+            **({"run_user": rule.run_user} if rule.run_user else {}),
+            **({"signal": rule.signal} if rule.signal else {}),
+        }
+        for rule in service.on_change
+    ]
+    if service.tty:
+        made["tty"] = True
+    return made
+
+
+def _port(port: Port) -> str:
+    address = f"[{port.address}]" if ":" in port.address else port.address
+    return f"{address}:{port.host}:{port.container}/{port.protocol}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g}s" if value >= 1 or value == 0 else f"{value * 1000:g}ms"

@@ -1,0 +1,117 @@
+"""One file of the project, read: its values, where each stands, and its mistakes of form."""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from devmount.config import positions
+from devmount.config.positions import Place, Places
+from devmount.errors import ConfigError, UsageError
+
+LARGEST = 1024 * 1024  # bytes; a project file is written by hand
+TOML_ERROR = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+SHOWN = 100  # characters of a line
+
+
+@dataclass
+class Document:
+    """A file and its text. ``values`` is as ``tomllib`` gives it."""
+
+    path: Path
+    text: str
+    values: dict[str, Any]
+    _places: dict[positions.Path, Places] | None = field(default=None, repr=False)
+
+    def place(self, path: positions.Path, *, at_key: bool = False) -> Place | None:
+        """Where a path stands, or else the nearest thing around it; None for what is not in this file."""
+        if self._places is None:
+            self._places = positions.find(self.text)
+        while path:
+            found = self._places.get(path)
+            if found:
+                return found.key if at_key else found.value
+            path, at_key = path[:-1], False
+        return None
+
+    def line(self, path: positions.Path) -> int | None:
+        """The line on which exactly this path stands."""
+        if self._places is None:
+            self._places = positions.find(self.text)
+        found = self._places.get(path)
+        return found.key.line if found else None
+
+    def error(self, message: str, hint: str, place: Place | None) -> UsageError:
+        """An error that shows its line."""
+        if place is None:
+            return UsageError(message, str(self.path), hint)
+        return UsageError(message, f"{self.path}:{place.line}:{place.column}\n{_excerpt(self.text, place)}", hint)
+
+
+def read(path: Path) -> Document:
+    """Read and parse one file.
+
+    Raises:
+        ConfigError: it is not TOML.
+        UsageError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"the project file cannot be read: {error.strerror}", str(path)) from error
+    if len(data) > LARGEST:
+        raise UsageError(f"the file is larger than {LARGEST // 1024} KiB", str(path), "this is not a project file")
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError("the file is not UTF-8", f"{path}:{line}", "save it as UTF-8") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax_error(path, text, str(error))]) from None
+    except RecursionError:
+        raise UsageError("the file is nested too deep", str(path), "this is not a project file") from None
+    return Document(path, text, values)
+
+
+def _syntax_error(path: Path, text: str, message: str) -> UsageError:
+    match = TOML_ERROR.fullmatch(message)
+    lines = text.split("\n")
+    if match is None:
+        return UsageError(f"not TOML: {message}", str(path), "see toml.io")
+    if match[2] is None:
+        while len(lines) > 1 and not lines[-1].strip():
+            lines.pop()
+        place = Place(len(lines), len(lines[-1]) + 1, 1)
+    else:
+        place = Place(int(match[2]), int(match[3]), 1)
+    document = Document(path, text, {})
+    words = match[1][0].lower() + match[1][1:]
+    return document.error(f"not TOML: {words}", _syntax_hint(match[1], lines, place), place)
+
+
+def _syntax_hint(message: str, lines: list[str], place: Place) -> str:
+    line = lines[place.line - 1].strip() if place.line <= len(lines) else ""
+    if "Cannot declare" in message or "Cannot overwrite" in message:
+        return "join the two; a table or key stands once"
+    if message.startswith("Invalid value"):
+        return 'text stands in quotes: key = "text"'
+    if line.startswith("[") and "]" not in line:
+        return "close the header with ]"
+    if "=" not in line and ":" in line:
+        return "TOML writes key = value"
+    return "see toml.io for how TOML is written"
+
+
+def _excerpt(text: str, place: Place) -> str:
+    line = text.split("\n")[place.line - 1] if place.line <= text.count("\n") + 1 else ""
+    begin = max(0, place.column - 1 - SHOWN // 2) if len(line) > SHOWN else 0
+    part = line[begin : begin + SHOWN].replace("\t", " ")
+    part = "".join(char if char.isprintable() else "?" for char in part)
+    at = place.column - 1 - begin
+    number = str(place.line)
+    carets = "^" * max(1, min(place.length, len(part) - at))
+    return f"{number} | {part}\n{' ' * len(number)} | {' ' * at}{carets}"

@@ -1,0 +1,188 @@
+"""What single values mean. Each function takes one value as TOML gives it and raises ``Wrong`` if it means nothing."""
+
+import os
+import re
+import shlex
+import signal
+from pathlib import Path
+
+from devmount.model import Mount, MountType, Port
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+ENGINE_DATA = ("/var/lib/docker", "/var/lib/containers", "~/.local/share/docker", "~/.local/share/containers")
+
+
+class Wrong(Exception):
+    """What is wrong with a value, and what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def duration(text: str) -> float:
+    """Seconds of "500ms", "3s", "1m30s"."""
+    place, total = 0, 0.0
+    for match in DURATION.finditer(text):
+        if match.start() != place:
+            break
+        place = match.end()
+        total += float(match[1]) * UNITS[match[2]]
+    if not text or place != len(text):
+        raise Wrong(f"{text!r} is not a duration", 'write a number with ms, s, m or h: "500ms", "3s"')
+    return total
+
+
+def command(value: "str | list[str]") -> tuple[str, ...]:
+    """An argv; a string is split as a POSIX shell splits words."""
+    if isinstance(value, str):
+        try:
+            words = tuple(shlex.split(value))
+        except ValueError as error:
+            raise Wrong(
+                f"{value!r} cannot be split into words: {str(error).lower()}", "close the quote, or use a list"
+            ) from None
+    else:
+        words = tuple(value)
+    if not words:
+        raise Wrong("the command is empty", 'write, for example, command = "python app.py"')
+    return words
+
+
+def signal_name(text: str) -> str:
+    """The canonical name, "SIGHUP", of "SIGHUP", "hup" or "1"."""
+    known = {one.name: one.name for one in signal.Signals} | {str(int(one)): one.name for one in signal.Signals}
+    upper = text.upper()
+    found = known.get(upper) or known.get(f"SIG{upper}")
+    if found is None:
+        raise Wrong(f"{text!r} is not a signal", "write its name: SIGTERM, SIGINT, SIGHUP, SIGUSR1, ...")
+    return found
+
+
+def project_name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise Wrong(
+            f"{text!r} cannot be a project's name",
+            f"lower-case letters, digits, - and _, a letter or digit first: {safe_name(text)!r}",
+        )
+    return text
+
+
+def safe_name(text: str) -> str:
+    """A name made of ``text`` that an engine takes."""
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_") or "project"
+
+
+def ports(value: "int | str") -> list[Port]:
+    """The ports of one entry: 8000, "80:8000", "127.0.0.1:80:8000", "[::1]:80:8000", "8000-8002", "53:53/udp"."""
+    text = str(value)
+    hint = 'write 8000, "80:8000" or "0.0.0.0:80:8000"'
+    body, slash, protocol = text.partition("/")
+    protocol = protocol if slash else "tcp"
+    if protocol not in ("tcp", "udp", "sctp"):
+        raise Wrong(f"{text!r}: {protocol!r} is not a protocol", 'tcp, udp or sctp: "53:53/udp"')
+    match = re.fullmatch(r"(?:(\[[0-9a-fA-F:.]+\]|[0-9.]+):)?(?:([0-9-]*):)?([0-9-]+)", body)
+    if match is None or (match[1] is not None and match[2] is None and not _is_range(match[1])):
+        raise Wrong(f"{text!r} is not a port", hint)
+    address, host, container = match[1], match[2], match[3]
+    if address is not None and host is None:
+        address, host = None, address
+    inner = _range(container, text, hint, lowest=1)
+    outer = inner if host is None else _range(host or "0", text, hint, lowest=0)
+    if outer == [0]:
+        outer = [0] * len(inner)
+    if len(outer) != len(inner):
+        raise Wrong(f"{text!r}: the two ranges differ in length", 'write ranges of one length: "8000-8002:8000-8002"')
+    where = _address(address.strip("[]")) if address else "127.0.0.1"
+    return [Port(there, here, where, protocol) for here, there in zip(outer, inner, strict=True)]
+
+
+def _is_range(text: str) -> bool:
+    return re.fullmatch(r"\d+(-\d+)?", text) is not None
+
+
+def _range(text: str, whole: str, hint: str, *, lowest: int) -> list[int]:
+    if not _is_range(text):
+        raise Wrong(f"{whole!r} is not a port", hint)
+    first, _, last = text.partition("-")
+    numbers = range(int(first), int(last or first) + 1)
+    if not numbers or numbers[0] < lowest or numbers[-1] > 65535:
+        raise Wrong(f"{whole!r}: a port is a number from 1 to 65535", hint)
+    return list(numbers)
+
+
+def _address(text: str) -> str:
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise Wrong(f"{text!r} is not an address", "127.0.0.1, 0.0.0.0 (everyone), or another of this host") from None
+
+
+def target(text: str, what: str = "target") -> str:
+    """A path in the container, normalised."""
+    if not text.startswith("/"):
+        raise Wrong(f"{what} {text!r} is not an absolute path", f"begin it with /: {'/' + text!r}")
+    path = "/" + os.path.normpath(text).lstrip("/")
+    if path == "/":
+        raise Wrong(f"{what} cannot be /: it would hide the image", "name a folder below it, such as /workspace")
+    return path
+
+
+def mount(value: "str | dict[str, object]", root: Path) -> Mount:
+    """A ``mounts`` entry; a bind's source is checked to be there."""
+    if isinstance(value, dict):
+        kind = MountType(str(value["type"]))
+        source, inside = str(value.get("source", "")), target(str(value["target"]))
+        read_only = bool(value.get("read_only", False))
+        if kind is MountType.TMPFS:
+            if source:
+                raise Wrong("a tmpfs has no source", "leave source out")
+            return Mount(kind, "", inside, read_only)
+        if not source:
+            raise Wrong(f"a {kind} needs a source", "name a path, or a volume")
+        return Mount(kind, _bind(source, root) if kind is MountType.BIND else _volume(source), inside, read_only)
+    source, colon, rest = value.partition(":")
+    inside, _, options = rest.partition(":")
+    if not colon or not source or not inside:
+        raise Wrong(
+            f"{value!r} is not a mount", 'write "SOURCE:TARGET": a path ("./data:/data") or a volume ("data:/data")'
+        )
+    if options not in ("", "ro", "rw"):
+        raise Wrong(f"{value!r}: unknown option {options!r}", "ro, or nothing")
+    is_bind = source[0] in "./~"
+    path = _bind(source, root) if is_bind else _volume(source)
+    return Mount(MountType.BIND if is_bind else MountType.VOLUME, path, target(inside), options == "ro")
+
+
+def _bind(source: str, root: Path) -> str:
+    path = os.path.normpath(os.path.join(root, os.path.expanduser(source)))
+    real = os.path.realpath(path)
+    refused = {"/": "the whole file system", os.path.realpath(os.path.expanduser("~")): "the home folder itself"}
+    refused |= {os.path.realpath(os.path.expanduser(data)): "the engine's own data" for data in ENGINE_DATA}
+    if real in refused:
+        raise Wrong(f"{source!r} is {refused[real]}, which is never mounted", "mount the folder in it that is needed")
+    if not os.path.lexists(path):
+        raise Wrong(
+            f"{source!r} is not there: {path}", "make it first; a missing source is not made as an empty folder"
+        )
+    return path
+
+
+def _volume(name: str) -> str:
+    if not VOLUME_NAME.fullmatch(name):
+        raise Wrong(
+            f"{name!r} cannot be a volume's name",
+            f'for a folder of the project write "./{name}"; a volume has letters, digits, "_", "." and "-"',
+        )
+    return name
+
+
+def text(value: object) -> str:
+    """An environment variable's value of a TOML scalar."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
