@@ -19,6 +19,7 @@ from devmount.model import Service
 
 Emit = Callable[[events.Event], None]
 
+START_WAIT = 10.0  # seconds for a supervisor to come up; a shell takes a few milliseconds
 KILL_WAIT = 10.0  # seconds after SIGKILL; only a process in uninterruptible sleep takes longer
 REMEMBERED_LINES = 1000  # for readiness by log
 
@@ -54,6 +55,7 @@ class Process:
         self._channel: Channel | None = None
         self._parser = LogParser()
         self._changed = threading.Condition()
+        self._reopening = threading.Lock()
         self._pid: int | None = None
 
     @property
@@ -69,7 +71,9 @@ class Process:
 
         def closed() -> None:
             if self._channel is channel:
-                self._channel = None
+                with self._changed:
+                    self._channel = None
+                    self._changed.notify_all()
                 self._lost(self)
 
         self._channel = channel = self._engine.attach(container.id, self._receive, closed)
@@ -81,11 +85,21 @@ class Process:
             channel.close()
             channel.join(1.0)
 
-    def begun(self, container: Container) -> None:
-        """The container was started: so was the program, if nothing supervises it."""
+    @property
+    def is_attached(self) -> bool:
+        """Whether its log and its end will be heard of."""
+        return self._channel is not None
+
+    def begun(self, container: Container, generation: int) -> None:
+        """The container was started: so was the program if nothing supervises it, else its supervisor says so.
+
+        Args:
+            generation: that of before the start.
+        """
         self.container = container
         if not container.supervised:
             self._on_started(container.pid)
+        self._wait(lambda: self.generation > generation or self._channel is None, START_WAIT)
 
     def adopt(self, timeout: float) -> None:
         """Ask a container that ran before this session how its program is."""
@@ -131,18 +145,21 @@ class Process:
 
     def lost_channel(self) -> None:
         """The channel has ended: open it again if the container runs, else the program has ended with it."""
-        container = self._need()
-        try:
-            container = self._engine.inspect(container.id)
-        except DevmountError:
-            self._ended(events.Exited(time=time.time(), service=self.service.name))
-            return
-        if container.running:
-            self.attach(container)
-            self.adopt(self.service.stop_timeout)
-        else:
-            self.container = container
-            self._ended(exited(self.service.name, container.exit_code))
+        with self._reopening:
+            if self._channel is not None or not self.is_up:
+                return  # someone else has seen to it
+            container = self._need()
+            try:
+                container = self._engine.inspect(container.id)
+            except DevmountError:
+                self._ended(events.Exited(time=time.time(), service=self.service.name))
+                return
+            if container.running:
+                self.attach(container)
+                self.adopt(self.service.stop_timeout)
+            else:
+                self.container = container
+                self._ended(exited(self.service.name, container.exit_code))
 
     def mark(self, state: State) -> None:
         """Set the state from outside, at a stop."""
@@ -158,8 +175,7 @@ class Process:
         self.attach(self._engine.inspect(container.id))
         generation = self.generation
         self._engine.start(container.id, container.name)
-        self.begun(self._engine.inspect(container.id))
-        self._wait(lambda: self.generation > generation, KILL_WAIT)
+        self.begun(self._engine.inspect(container.id), generation)
 
     def _need(self) -> Container:
         if self.container is None:

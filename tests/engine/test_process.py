@@ -50,8 +50,9 @@ def start(engine: Engine, inbox: "SimpleQueue[events.Event]", tmp_path: Path) ->
         processes.append(process)
         process.mark(State.STARTING)
         process.attach(engine.inspect(container))
+        generation = process.generation
         engine.start(container, name)
-        process.begun(engine.inspect(container))
+        process.begun(engine.inspect(container), generation)
         return process
 
     yield begin
