@@ -1,0 +1,57 @@
+"""What git keeps beside the files: its folder, its lock, the files that hold rules for ignoring."""
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def work_tree(folder: Path) -> Path | None:
+    """The root of the git work tree that holds ``folder``; None outside of any."""
+    return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+
+
+def git_folder(tree: Path) -> Path:
+    """The work tree's git folder; a linked work tree and a submodule name it in a file (gitrepository-layout(5))."""
+    entry = tree / ".git"
+    try:
+        if entry.is_file() and (text := entry.read_text().strip()).startswith("gitdir:"):
+            return (tree / text.removeprefix("gitdir:").strip()).resolve()
+    except (OSError, UnicodeDecodeError):
+        return entry
+    return entry
+
+
+def git_busy(tree: Path | None) -> bool:
+    """Whether git is changing the work tree now: it holds the lock of its index."""
+    return tree is not None and (git_folder(tree) / "index.lock").exists()
+
+
+def exclude_files(tree: Path | None) -> list[Path]:
+    """The files behind the rules files, the strongest first (gitignore(5)), whether they exist or not."""
+    files = []
+    if tree is not None:
+        folder = git_folder(tree)
+        common = folder / "commondir"
+        if common.is_file():
+            folder = (folder / common.read_text().strip()).resolve()
+        files.append(folder / "info" / "exclude")
+    excludes = _configured(tree)
+    if excludes is None:
+        home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+        excludes = Path(home) / "git" / "ignore"
+    return [*files, excludes]
+
+
+def _configured(tree: Path | None) -> Path | None:
+    """``core.excludesFile``, as git itself reads its configuration; None where it or git is missing."""
+    try:
+        done = subprocess.run(
+            ["git", "config", "--type=path", "--get", "core.excludesFile"],
+            cwd=tree or Path.home(),
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.TimeoutExpired, RuntimeError):
+        return None
+    return Path(done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else None
