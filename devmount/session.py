@@ -1,0 +1,380 @@
+"""The life of one ``up``: everything that happens is put into one inbox, and one thread takes it out and decides.
+
+``file changes -> settle -> plan -> worker``. Actions run on the worker, one in flight; what comes meanwhile waits in
+the settler, so the next plan is made from all of it and the last state wins.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+from devmount import events
+from devmount.actions import Actions, Cancelled
+from devmount.config import LOCAL_NAME
+from devmount.engine.engine import Engine
+from devmount.errors import EXIT_FAILED, EXIT_INTERRUPTED, ConfigError, DevmountError
+from devmount.loops import LoopGuard
+from devmount.model import Action, MountType, Project, Service
+from devmount.process import Process
+from devmount.rules import Plan, plan
+from devmount.settle import Settler
+from devmount.watch import Watcher, git_busy, work_tree
+
+GIT_POLL = 0.05  # seconds between two looks at .git/index.lock while it holds a batch
+
+
+class Order(StrEnum):
+    """What a person or a script may ask of a running session."""
+
+    RESTART = "restart"
+    REBUILD = "rebuild"
+    PAUSE = "pause"
+    RESUME = "resume"
+    TOGGLE = "toggle"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An order, for the named services (none: the app), and who is told of the outcome."""
+
+    order: Order
+    services: tuple[str, ...] = ()
+    reply: Callable[[DevmountError | None], None] = lambda error: None
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """SIGINT, or SIGTERM."""
+
+    signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A channel broke."""
+
+    process: Process
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The worker is free again. ``fatal``: the session cannot go on."""
+
+    error: DevmountError | None = None
+    fatal: bool = False
+
+
+Message = events.Event | events.FileChange | Ask | Interrupted | Lost | Done
+Job = Callable[[], None]
+
+
+class Session:
+    """See the module.
+
+    Args:
+        show: takes every event, on the session's thread.
+        reread: reads the project file again; raises DevmountError while it is wrong.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        engine: Engine,
+        show: Callable[[events.Event], None],
+        reread: Callable[[], Project],
+        *,
+        services: Sequence[str] = (),
+        build: bool = False,
+        keep: bool = False,
+        watch: bool = True,
+    ) -> None:
+        self.inbox: SimpleQueue[Message] = SimpleQueue()
+        self._project = project
+        self._show = show
+        self._reread = reread
+        self._names = list(services) or list(project.services)
+        self._build = build
+        self._keep = keep
+        self._actions = Actions(engine, project, self.inbox.put, lambda process: self.inbox.put(Lost(process)))
+        self._settler = Settler(project.watch.settle)
+        self._guard = LoopGuard()
+        self._watcher = self._make_watcher()
+        self._watch = watch
+        self._git = work_tree(project.root)
+        self._jobs: SimpleQueue[tuple[Job, bool] | None] = SimpleQueue()
+        self._busy = False
+        self._waiting: list[Job] = []
+        self._paused = False
+        self._exit: int | None = None
+
+    def run(self) -> int:
+        """Start, follow, stop; the exit code. Signal handlers are set for the time."""
+        handlers = {
+            number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        worker = threading.Thread(target=self._work, name="worker", daemon=True)
+        worker.start()
+        try:
+            if self._watch:
+                self._watcher.start()  # before the containers, so that no change made during their start is missed
+            self._give(lambda: self._actions.start(self._names, build=self._build), fatal=True)
+            while self._exit is None:
+                self._step()
+            return self._stop(worker)
+        finally:
+            self._watcher.stop()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    # the loop
+
+    def _step(self) -> None:
+        try:
+            message = self.inbox.get(timeout=self._timeout())
+        except Empty:
+            pass
+        else:
+            self._take(message)
+        self._settle()
+
+    def _timeout(self) -> float | None:
+        """Seconds until a batch is due; None while there is none, or nothing could be done with it."""
+        deadlines = [due for due in (self._settler.deadline(), self._guard.deadline()) if due is not None]
+        if not deadlines or self._busy or self._paused:
+            return None
+        return max(0.0, min(deadlines) - time.monotonic())
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, events.FileChange):
+            self._settler.add(message, time.monotonic())
+        elif isinstance(message, events.Event):
+            self._show(message)
+        elif isinstance(message, Done):
+            self._done(message)
+        elif isinstance(message, Ask):
+            self._ask(message)
+        elif isinstance(message, Lost):
+            self._give(message.process.lost_channel)
+        else:
+            self._exit = EXIT_INTERRUPTED if message.signal == signal.SIGINT else 0
+
+    def _settle(self) -> None:
+        now = time.monotonic()
+        for change in self._guard.due(now) if not (self._busy or self._paused) else ():
+            self._settler.add(change, now)
+        deadline = self._settler.deadline()
+        if deadline is None or deadline > now or self._busy or self._paused:
+            return
+        if git_busy(self._git) and self._settler.hold(now + GIT_POLL):
+            return
+        batch = self._settler.take(now)
+        if batch is None:
+            return
+        began = max((process.began for process in self._actions.processes.values()), default=0.0)
+        batch, warnings = self._guard.hold_off(batch, now, began)
+        for warning in warnings:
+            self._show(warning)
+        if not batch.changes:
+            return
+        listed = [
+            {"path": change.path, "kind": str(change.kind)} for change in batch.changes[: events.MAX_LISTED_FILES]
+        ]
+        self._show(events.Change(time=time.time(), files=listed, count=len(batch.changes)))
+        root = self._project.root
+        files = {os.path.relpath(path, root) for path in _project_files(self._project)}
+        made = plan(batch, self._present(), root=root, project_files=files)
+        if made.steps or made.reread:
+            changed = tuple(change.path for change in batch.changes if change.path in files)
+            self._give(lambda: self._carry_out(made, batch.newest, changed))
+
+    def _present(self) -> list[Service]:
+        return [self._project.services[name] for name in self._actions.processes if name in self._project.services]
+
+    def _carry_out(self, made: Plan, newest: float, project_files: Sequence[str]) -> None:
+        """On the worker. What fails for one service does not keep the others from theirs."""
+        failures: list[DevmountError] = []
+        if made.reread:
+            try:
+                self._take_up_project(newest, project_files)
+            except DevmountError as error:
+                failures.append(error)
+        for step in made.steps:
+            if step.service not in self._actions.processes or (failures and step.action is Action.RECREATE):
+                continue  # an env file that cannot be read changes nothing
+            try:
+                self._actions.carry_out(step, newest)
+            except DevmountError as error:
+                failures.append(error)
+        for failure in failures[:-1]:
+            self._report(failure)
+        if failures:
+            raise failures[-1]
+
+    def _take_up_project(self, newest: float, project_files: Sequence[str]) -> None:
+        before, project = self._project, self._reread()
+        if project.name != before.name:
+            raise DevmountError(
+                f"the project's name is {project.name} now, and was {before.name}",
+                str(project.files[0]),
+                "end this session, run devmount down under the old name, and start again",
+            )
+        self._actions.project = self._project = project
+        self._guard.reset()
+        if self._watch and (project.watch != before.watch or _named(project) != _named(before)):
+            self._watcher.stop()
+            self._watcher = self._make_watcher()
+            self._watcher.start()
+        if project_files:
+            names = [name for name in project.services if name in self._names or name not in before.services]
+            self._actions.apply(names, newest, project_files)
+
+    def _make_watcher(self) -> Watcher:
+        project = self._project
+        watch = project.watch
+        return Watcher(project.root, watch.ignore, self.inbox.put, poll=watch.poll, named=_named(project))
+
+    # orders
+
+    def _ask(self, ask: Ask) -> None:
+        if ask.order is Order.STOP:
+            self._exit = 0
+        elif ask.order in (Order.PAUSE, Order.RESUME, Order.TOGGLE):
+            self._paused = ask.order is Order.PAUSE or (ask.order is Order.TOGGLE and not self._paused)
+            self._show(
+                events.Warning(
+                    time=time.time(),
+                    message="reloads are paused; changes wait" if self._paused else "reloads go on",
+                )
+            )
+        else:
+            names = ask.services or ("app",)
+            unknown = [name for name in names if name not in self._actions.processes]
+            if unknown:
+                ask.reply(DevmountError(f"no service {unknown[0]!r} runs", "", "see devmount ps"))
+                return
+            self._give(lambda: self._ordered(ask, names))
+            return
+        ask.reply(None)
+
+    def _ordered(self, ask: Ask, names: Sequence[str]) -> None:
+        try:
+            for name in names:
+                if ask.order is Order.REBUILD:
+                    self._actions.recreate([name], build=True)
+                else:
+                    self._guard.reset()
+                    self._actions.processes[name].restart()
+                    self._actions.follow_readiness(name)
+        except DevmountError as error:
+            ask.reply(error)
+            raise
+        ask.reply(None)
+
+    # the worker
+
+    def _give(self, job: Job, *, fatal: bool = False) -> None:
+        if self._busy:
+            self._waiting.append(job)
+            return
+        self._busy = True
+        self._jobs.put((job, fatal))
+
+    def _work(self) -> None:
+        while (item := self._jobs.get()) is not None:
+            job, fatal = item
+            try:
+                job()
+            except Cancelled:
+                self.inbox.put(Done())
+            except DevmountError as error:
+                self.inbox.put(Done(error, fatal))
+            except Exception as error:
+                # a defect of ours; it must end the session in words, not leave it deaf
+                failure = DevmountError(f"internal error: {error!r}", "", "run again with --debug and report it")
+                failure.__cause__ = error
+                self.inbox.put(Done(failure, fatal=True))
+            else:
+                self.inbox.put(Done())
+
+    def _done(self, done: Done) -> None:
+        self._busy = False
+        if done.error is not None:
+            for event in _error_events(done.error):
+                self._show(event)
+            if done.fatal:
+                self._exit = done.error.exit_code or EXIT_FAILED
+        if self._waiting:
+            self._give(self._waiting.pop(0))
+
+    def _report(self, error: DevmountError) -> None:
+        for event in _error_events(error):
+            self.inbox.put(event)
+
+    # the end
+
+    def _stop(self, worker: threading.Thread) -> int:
+        """Stop what this session started. A second signal kills."""
+        self._actions.cancelled.set()
+        self._show(events.Stopping(time=time.time()))
+        stopper = threading.Thread(target=self._stop_all, name="stop", daemon=True)
+        stopper.start()
+        killed = False
+        while stopper.is_alive() or not self.inbox.empty():
+            try:
+                message = self.inbox.get(timeout=0.05)
+            except Empty:
+                continue
+            if isinstance(message, Interrupted) and not killed:
+                killed = True
+                self._actions.stop(self._actions.started, kill=True)
+            elif isinstance(message, events.Event):
+                self._show(message)
+            elif isinstance(message, Ask):
+                message.reply(None if message.order is Order.STOP else DevmountError("the session is stopping"))
+        self._jobs.put(None)
+        self._show(events.Stopped(time=time.time()))
+        assert self._exit is not None
+        return self._exit
+
+    def _stop_all(self) -> None:
+        if not self._keep:
+            self._actions.stop(list(self._actions.started))
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.inbox.put(Interrupted(number))  # SimpleQueue.put is reentrant: its documentation names this use
+
+
+def _project_files(project: Project) -> set[Path]:
+    """What the project is read from, the local file even where there is none yet."""
+    return {*project.files, project.files[0].with_name(LOCAL_NAME)}
+
+
+def _named(project: Project) -> frozenset[Path]:
+    """Files that count although a rules file may ignore them, as many do with .env."""
+    named = _project_files(project)
+    for service in project.services.values():
+        named.update(service.env_files)
+        if service.build:
+            named.add(service.build.context / service.build.dockerfile)
+        named.update(
+            Path(mount.source)
+            for mount in service.mounts
+            if mount.type is MountType.BIND and not os.path.isdir(mount.source)
+        )
+    return frozenset(path for path in named if path.parent.is_dir())
+
+
+def _error_events(error: DevmountError) -> list[events.Error]:
+    problems = error.problems if isinstance(error, ConfigError) else [error]
+    return [
+        events.Error(time=time.time(), message=one.message, where=one.where or None, hint=one.hint or None)
+        for one in problems
+    ]
