@@ -1,0 +1,1 @@
+"""The commands: parse, wire the rooms together, and print an error in one place."""

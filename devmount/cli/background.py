@@ -1,0 +1,61 @@
+"""``up --detach``: the same session in the background, its events in a log file, followed until all is ready."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import TextIO
+
+from devmount import events
+from devmount.control import log_file
+from devmount.errors import EXIT_FAILED
+from devmount.model import Project
+from devmount.ui import printer
+
+POLL = 0.02  # seconds between two looks at the log
+
+
+def follow_background(project: Project, *, json: bool) -> int:
+    """Start this same command line without --detach, show its events until every service is ready; the exit code."""
+    path = log_file(project.root)
+    arguments = [word for word in sys.argv[1:] if word not in ("-d", "--detach", "--json")]
+    with open(path, "wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "devmount", *arguments, "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    show = printer(sys.stdout, sys.stderr, json=json, services=list(project.services), color=None)
+    waiting: set[str] = set()
+    try:
+        with open(path, encoding="utf-8", errors="replace") as log:
+            for line in _lines(log, child):
+                event = events.from_json(line)
+                if event is None:
+                    print(line, file=sys.stderr)
+                    continue
+                show.show(event)
+                if event.name == "starting" and event.service:
+                    waiting.add(event.service)
+                if event.name == "ready":
+                    waiting.discard(event.service or "")
+                    if not waiting:
+                        return 0
+    finally:
+        show.close()
+    return child.returncode or EXIT_FAILED
+
+
+def _lines(log: TextIO, child: "subprocess.Popen[bytes]") -> Iterator[str]:
+    """The whole lines of the file as they come, until the child has ended."""
+    rest = ""
+    while True:
+        ended = child.poll() is not None
+        rest += log.read()
+        *whole, rest = rest.split("\n")
+        yield from whole
+        if ended:
+            return
+        time.sleep(POLL)

@@ -1,0 +1,78 @@
+"""What a command is given: the folder, the file and the engine that the common options name."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devmount.errors import DevmountError, UsageError
+
+if TYPE_CHECKING:
+    from devmount.config import Loaded
+    from devmount.engine.engine import Container, Engine
+    from devmount.model import Project
+
+
+@dataclass
+class Context:
+    """The common options, and what follows from them, found out when first asked for."""
+
+    folder: Path
+    file: Path | None = None
+    profile: str | None = None
+    engine_url: str | None = None
+
+    @cached_property
+    def project_file(self) -> Path:
+        from devmount.config import find_file
+
+        if self.file is not None:
+            path = (self.folder / self.file).absolute()
+            if not path.is_file():
+                raise UsageError(f"there is no file {self.file}", str(path.parent), "check --file")
+            return path
+        return find_file(self.folder)
+
+    def load(self) -> "Loaded":
+        """The project file as it is now."""
+        from devmount.config import load
+
+        return load(self.project_file, profile=self.profile, environ=os.environ)
+
+    @cached_property
+    def project(self) -> "Project":
+        return self.load().project
+
+    @cached_property
+    def engine(self) -> "Engine":
+        from devmount.engine.connect import connect
+        from devmount.engine.engine import Engine
+
+        return Engine(connect(self.engine_url, os.environ))
+
+    def containers(self, services: list[str]) -> "list[Container]":
+        """The project's containers, of the named services or of all, in the file's order.
+
+        Raises:
+            UsageError: a service is not in the file.
+            DevmountError: a named one has no container.
+        """
+        self.check(services)
+        order = {name: place for place, name in enumerate(self.project.services)}
+        found = [
+            container
+            for container in self.engine.containers(self.project.name)
+            if not services or container.service in services
+        ]
+        missing = [name for name in services if name not in {container.service for container in found}]
+        if missing:
+            raise DevmountError(f"{missing[0]} has no container", str(self.project.root), "start it: devmount up")
+        return sorted(found, key=lambda container: order.get(container.service, len(order)))
+
+    def check(self, services: list[str]) -> None:
+        """That the file has these services."""
+        for name in services:
+            if name not in self.project.services:
+                known = ", ".join(self.project.services)
+                raise UsageError(f"there is no service {name!r}", str(self.project_file), f"there are: {known}")

@@ -1,0 +1,159 @@
+"""Commands that only look: ps, logs, events, config."""
+
+import json as jsonlib
+import sys
+from typing import Annotated
+
+import typer
+
+from devmount.errors import DevmountError, UsageError
+
+Services = Annotated[list[str] | None, typer.Argument(help="Services; none: all of them.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+config_app = typer.Typer(invoke_without_command=True, help="The resolved project, or the file's JSON Schema.")
+
+
+def ps(context: typer.Context, json: Json = False) -> None:
+    """The project's containers."""
+    rows = [
+        {
+            "service": container.service,
+            "container": container.id,
+            "name": container.name,
+            "status": "paused" if container.paused else container.status,
+            "exit_code": None if container.running else container.exit_code,
+            "ports": list(container.ports),
+            "started": container.started_at,
+        }
+        for container in context.obj.containers([])
+    ]
+    if json:
+        typer.echo(jsonlib.dumps(rows, indent=2))
+        return
+    from devmount.ui.tables import table
+
+    cells = [
+        [
+            str(row["service"]),
+            str(row["status"]) if row["exit_code"] is None else f"{row['status']} ({row['exit_code']})",
+            ", ".join(row["ports"]),
+            str(row["container"])[:12],
+        ]
+        for row in rows
+    ]
+    typer.echo(table(["SERVICE", "STATUS", "PORTS", "CONTAINER"], cells))
+
+
+def logs(
+    context: typer.Context,
+    services: Services = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    since: Annotated[str | None, typer.Option("--since", help="Not older than: 90s, 10m, 2h, 1d.")] = None,
+    tail: Annotated[int | None, typer.Option("--tail", "-n", help="The last N lines of each.")] = None,
+    json: Json = False,
+) -> None:
+    """What the services have written: devmount logs -f app"""
+    import threading
+    import time
+    from queue import SimpleQueue
+
+    from devmount import events
+    from devmount.logs import Line, LogParser
+    from devmount.ui import printer
+
+    given = context.obj
+    begin = time.time() - _seconds(since) if since else None
+    containers = given.containers(services or [])
+    show = printer(sys.stdout, sys.stderr, json=json, services=list(given.project.services), color=None)
+    queue: SimpleQueue[events.Event | DevmountError | None] = SimpleQueue()
+
+    def read(container_id: str, service: str) -> None:
+        parser = LogParser()
+        try:
+            for chunk in given.engine.logs(container_id, follow=follow, since=begin, tail=tail):
+                for item in parser.feed(chunk):
+                    if isinstance(item, Line):
+                        queue.put(events.Log(time=time.time(), service=service, stream=item.stream, line=item.text))
+        except DevmountError as error:
+            queue.put(error)
+        queue.put(None)
+
+    for container in containers:
+        threading.Thread(target=read, args=(container.id, container.service), daemon=True).start()
+    left = len(containers)
+    while left:
+        item = queue.get()
+        if item is None:
+            left -= 1
+        elif isinstance(item, DevmountError):
+            raise item
+        else:
+            show.show(item)
+    show.close()
+
+
+def _seconds(text: str) -> float:
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    try:
+        return float(number) * UNITS[unit]
+    except ValueError:
+        raise UsageError(f"{text!r} is not a duration", "--since", "write 90s, 10m, 2h or 1d") from None
+
+
+def events(context: typer.Context, json: Json = False) -> None:
+    """Follow the events of the running session."""
+    from devmount.control import Client
+    from devmount.events import from_json
+    from devmount.ui import printer
+
+    client = Client(context.obj.project.root).connect()
+    if client is None:
+        raise DevmountError("no session runs here", str(context.obj.project.root), "start one: devmount up")
+    show = printer(sys.stdout, sys.stderr, json=json, services=list(context.obj.project.services), color=None)
+    for row in client.events():
+        if (event := from_json(jsonlib.dumps(row))) is not None:
+            show.show(event)
+    show.close()
+
+
+@config_app.callback(invoke_without_command=True)
+def config(
+    context: typer.Context,
+    json: Json = False,
+    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print secrets too.")] = False,
+) -> None:
+    """The resolved project, each value with the place it came from; secrets masked."""
+    if context.invoked_subcommand is not None:
+        return
+    from devmount.config.describe import describe
+
+    loaded = context.obj.load()
+    resolved = describe(loaded, show_secrets=show_secrets)
+    if json:
+        typer.echo(jsonlib.dumps(resolved, indent=2))
+        return
+    from devmount.ui.tables import table
+
+    typer.echo(table(["KEY", "VALUE", "FROM"], [list(row) for row in _flat(resolved, loaded.origins)]))
+
+
+def _flat(value: object, origins: object, path: str = "") -> list[tuple[str, str, str]]:
+    if isinstance(value, dict):
+        return [row for key, item in value.items() for row in _flat(item, origins, f"{path}.{key}" if path else key)]
+    origin = ""
+    if isinstance(origins, dict):
+        probe = path
+        while probe and not origin:
+            origin = origins.get(probe, "")
+            probe = probe.rpartition(".")[0]
+    return [(path, jsonlib.dumps(value), origin or "default")]
+
+
+@config_app.command("schema")
+def schema() -> None:
+    """The JSON Schema of the project file, for editors."""
+    from devmount.config import schema as made
+
+    typer.echo(jsonlib.dumps(made(), indent=2))

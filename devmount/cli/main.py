@@ -1,0 +1,75 @@
+"""The entry point. What every command has in common: its options, its errors, its exit codes."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from devmount import __version__
+from devmount.errors import EXIT_INTERRUPTED, EXIT_USAGE, DevmountError
+
+VALUE_OPTIONS = ("-C", "--file", "--profile", "--engine")
+FLAGS = ("--debug",)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; its exit code."""
+    arguments = hoist(list(sys.argv[1:] if argv is None else argv))
+    if arguments == ["--version"]:
+        print(f"devmount {__version__}")  # before anything is imported: editors ask often
+        return 0
+    from devmount.cli.app import app
+    from devmount.ui.errors import print_error
+
+    debug = "--debug" in arguments
+    try:
+        result = app(arguments, standalone_mode=False, prog_name="devmount")
+    except DevmountError as error:
+        if debug:
+            raise
+        print_error(error, sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more: end quietly
+        return 0
+    except Exception as error:
+        return _usage(error, debug)
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: Exception, debug: bool) -> int:
+    """The exit code of the command line parser's own errors; any other error is a defect."""
+    import typer
+    from typer.exceptions import TyperException
+
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, typer.Abort):
+        return EXIT_INTERRUPTED
+    if isinstance(error, TyperException):
+        print(f"devmount: {error.format_message()}", file=sys.stderr)
+        print("see devmount --help", file=sys.stderr)
+        return EXIT_USAGE
+    if debug:
+        raise error
+    from devmount.ui.errors import print_error
+
+    print_error(DevmountError(f"internal error: {error!r}", "", "run it again with --debug and report it"), sys.stderr)
+    return 1
+
+
+def hoist(arguments: list[str]) -> list[str]:
+    """Move the options that every command takes to the front, from anywhere before ``--``."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    common: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments[:end])
+    for word in words:
+        if word in FLAGS or word.startswith(tuple(f"{option}=" for option in VALUE_OPTIONS if option != "-C")):
+            common.append(word)
+        elif word in VALUE_OPTIONS:
+            common += [word, *([value] if (value := next(words, None)) is not None else [])]
+        else:
+            rest.append(word)
+    return common + rest + arguments[end:]

@@ -1,0 +1,68 @@
+"""Commands in containers: exec, shell, run."""
+
+from typing import Annotated
+
+import typer
+
+from devmount.errors import DevmountError
+
+SHELLS = ("bash", "sh")
+
+
+def execute(
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help="The service.")],
+    command: Annotated[list[str], typer.Argument(help="The command, after --.")],
+    user: Annotated[str | None, typer.Option("--user", "-u", help="Another user, as docker exec takes it.")] = None,
+    workdir: Annotated[str | None, typer.Option("--workdir", "-w", help="Another folder.")] = None,
+) -> int:
+    """Run a command in a running container: devmount exec app -- python -V"""
+    from devmount.engine.interactive import exec_interactive
+
+    return exec_interactive(context.obj.engine, _running(context, service), command, user, workdir)
+
+
+def shell(
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help="The service.")] = "app",
+    user: Annotated[str | None, typer.Option("--user", "-u", help="Another user, as docker exec takes it.")] = None,
+) -> int:
+    """Open a shell in a running container: devmount shell db"""
+    from devmount.engine.interactive import exec_interactive
+
+    container = _running(context, service)
+    for name in SHELLS:
+        if context.obj.engine.has_path(container, f"/bin/{name}"):
+            return exec_interactive(context.obj.engine, container, [name], user, None)
+    raise DevmountError(f"the image of {service} has no shell", service, "run its own programs: devmount exec")
+
+
+def run(
+    context: typer.Context,
+    command: Annotated[list[str], typer.Argument(help="The command, after --.")],
+) -> int:
+    """Run one command in a fresh container of the app, with the same mounts: devmount run -- pytest"""
+    import sys
+    import time
+
+    from devmount.actions import Actions
+    from devmount.engine import spec as specs
+    from devmount.engine.interactive import run_interactive
+    from devmount.ui import printer
+
+    project, engine = context.obj.project, context.obj.engine
+    show = printer(sys.stderr, sys.stderr, json=False, services=list(project.services), color=None)
+    actions = Actions(engine, project, show.show, lambda process: None)
+    image = actions.image(project.app)
+    actions.ensure_surroundings([project.app])
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    host = specs.this_host(rootless=engine.is_rootless())
+    spec = specs.one_off(project, project.app, image, host, command, tty=terminal, suffix=f"run-{time.time_ns():x}")
+    return run_interactive(engine, spec)
+
+
+def _running(context: typer.Context, service: str) -> str:
+    container = context.obj.containers([service])[0]
+    if not container.running:
+        raise DevmountError(f"{service} is not running", container.name, f"start it: devmount start {service}")
+    return str(container.id)

@@ -1,0 +1,105 @@
+"""The command that people live in: up."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from devmount.errors import DevmountError
+
+Services = Annotated[list[str] | None, typer.Argument(help="Services; none: all of them.")]
+
+
+def up(
+    context: typer.Context,
+    services: Services = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Leave the session in the background.")] = False,
+    build: Annotated[bool, typer.Option("--build", help="Build images even where they are here.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the containers running at the end.")] = False,
+    no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not act on changes.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print events, one JSON object a line.")] = False,
+) -> int:
+    """Build or pull, start, watch, and show the logs. Ctrl-C stops what it started."""
+    from devmount.cli.background import follow_background
+    from devmount.control import SessionLock
+
+    given = context.obj
+    project = given.project
+    given.check(services or [])
+    lock = SessionLock(project.root)
+    lock.acquire()
+    if detach:
+        lock.release()
+        return follow_background(project, json=json)
+    try:
+        return _follow(context, services or [], build=build, keep=keep, watch=not no_watch, json=json)
+    finally:
+        lock.release()
+
+
+def _follow(context: typer.Context, services: list[str], *, build: bool, keep: bool, watch: bool, json: bool) -> int:
+    from devmount.control import Command, Server
+    from devmount.events import Event
+    from devmount.session import Ask, Order, Session
+    from devmount.ui import OutputClosed, printer
+    from devmount.ui.keys import Keys
+
+    given = context.obj
+    project = given.project
+    show = printer(sys.stdout, sys.stderr, json=json, services=list(project.services), color=None)
+
+    def publish(event: Event) -> None:
+        server.publish(event)
+        try:
+            show.show(event)
+        except OutputClosed:
+            session.inbox.put(Ask(Order.STOP))  # nobody reads any more: end as at Ctrl-C
+
+    session = Session(
+        project,
+        given.engine,
+        publish,
+        lambda: given.load().project,
+        services=services,
+        build=build,
+        keep=keep,
+        watch=watch,
+    )
+
+    def command(asked: Command) -> None:
+        def reply(error: DevmountError | None) -> None:
+            asked.reply(error is None, error)
+
+        if asked.name in set(Order):
+            session.inbox.put(Ask(Order(asked.name), tuple(asked.services), reply))
+        else:
+            reply(DevmountError(f"the session does not know {asked.name!r}"))
+
+    def key(char: str) -> None:
+        order = {"r": Order.RESTART, "b": Order.REBUILD, "p": Order.TOGGLE, "q": Order.STOP}.get(char)
+        if order is not None:
+            session.inbox.put(Ask(order))
+        elif char == "?":
+            print("r restart · b rebuild · p pause/resume · o open in browser · c clear · q quit", file=sys.stderr)
+        elif char == "c":
+            print("\x1b[2J\x1b[H", end="", flush=True)
+        elif char == "o":
+            _open_browser(given)
+
+    server = Server(project.root, command)
+    server.start()
+    try:
+        with Keys(key):
+            return session.run()
+    finally:
+        show.close()
+        server.close()
+
+
+def _open_browser(given: object) -> None:
+    import webbrowser
+
+    containers = getattr(given, "containers")(["app"])  # noqa: B009 - typer's context has no type of its own
+    for port in containers[0].ports:
+        webbrowser.open("http://" + port.partition("->")[0])
+        return
