@@ -1,0 +1,190 @@
+"""Putting content into a volume so that it is either all there, or the volume is as it was."""
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from devmount.engine import archive
+from devmount.engine import spec as specs
+from devmount.engine.engine import Engine
+from devmount.errors import DevmountError
+from devmount.model import Project
+from devmount.volumes import compression, helper, manifest, tarstream, verify
+from devmount.volumes.ahead import ahead
+from devmount.volumes.checks import Checker
+from devmount.volumes.tarstream import Member, Reader
+
+TOKEN_LABEL = specs.LABEL + "filled"  # tells a volume that is being filled from the one it replaces
+BATCH = 1 << 19  # bytes sent at once
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A volume to be made."""
+
+    name: str
+    driver: str = "local"
+    options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def fill(
+    engine: Engine,
+    project: Project,
+    target: Target,
+    content: Iterable[Member | memoryview],
+    *,
+    kept: Path | None = None,
+) -> None:
+    """Make the volume and fill it. One that exists is replaced: it must be unused, and empty or in the backup ``kept``.
+
+    Raises:
+        DevmountError: it failed; the volume is as it was, or the error says where its content is.
+    """
+    token = secrets.token_hex(8)
+    before = engine.volume(target.name)
+    old = target if before is None else described(before)
+    told = {
+        "name": old.name,
+        "driver": old.driver,
+        "options": dict(old.options),
+        "labels": dict(old.labels),
+        "existed": before is not None,
+        "kept": str(kept) if kept else "",
+        "token": token,
+    }
+    journal = helper.create(engine, project, None, {helper.UNDO_LABEL: json.dumps(told)}, writable=False)
+    try:
+        if before is not None:
+            engine.remove_volume(target.name)
+        _create(engine, target, token)
+        with helper.helper(engine, project, target.name, writable=True) as made:
+            unpack(engine, made, content)
+    except BaseException as error:
+        _put_back(engine, project, told, journal, error)
+        raise
+    archive.remove_helper(engine, journal)
+
+
+def _put_back(engine: Engine, project: Project, told: Mapping[str, Any], journal: str, cause: BaseException) -> None:
+    try:
+        undo(engine, project, told)
+        archive.remove_helper(engine, journal)
+    except DevmountError as error:
+        kept = f"its old content is in {told['kept']}; " if told["kept"] else ""
+        raise DevmountError(
+            f"{cause}; and the volume {told['name']} could not be put back: {error.message}",
+            told["name"],
+            f"{kept}the next devmount volume command tries again",
+        ) from cause
+
+
+def undo(engine: Engine, project: Project, told: Mapping[str, Any]) -> None:
+    """Put a volume back as it was before ``fill``. Can be begun again when it was cut off.
+
+    Raises:
+        DevmountError: the volume is in use, or the backup of its old content is gone or damaged.
+    """
+    target = Target(told["name"], told["driver"], told["options"], told["labels"])
+    here = engine.volume(target.name)
+    if here is not None and (here.get("Labels") or {}).get(TOKEN_LABEL) != told["token"]:
+        return  # it was never removed
+    kept = Path(told["kept"]) if told["kept"] else None
+    if kept is not None and not kept.is_file():
+        raise DevmountError(
+            f"the backup of the old content of {target.name} is gone", str(kept), "put the file there again"
+        )
+    for user in archive.users(engine, target.name):
+        if helper.HELPER_LABEL in user.labels:
+            archive.remove_helper(engine, user.id)
+    if here is not None:
+        engine.remove_volume(target.name)
+    if told["existed"] and kept is None:
+        archive.create_volume(engine, target.name, target.driver, target.options, target.labels)
+    if kept is not None:
+        _create(engine, target, told["token"])
+        with helper.helper(engine, project, target.name, writable=True) as made, verify.open_backup(kept) as file:
+            unpack(engine, made, backup_content(file, str(kept), devices=True))
+
+
+def described(row: Mapping[str, Any]) -> Target:
+    """The volume of the engine's description."""
+    labels = {key: value for key, value in (row.get("Labels") or {}).items() if key != TOKEN_LABEL}
+    return Target(row["Name"], row["Driver"], row.get("Options") or {}, labels)
+
+
+def _create(engine: Engine, target: Target, token: str) -> None:
+    archive.create_volume(engine, target.name, target.driver, target.options, {**target.labels, TOKEN_LABEL: token})
+
+
+def is_empty(engine: Engine, project: Project, volume: str) -> bool:
+    """Whether nothing is in the volume."""
+    with (
+        helper.helper(engine, project, volume) as made,
+        archive.download(engine, made, helper.MOUNT) as body,
+        ahead(body.read) as read,
+    ):
+        return sum(1 for _, _ in zip(Reader(read, volume), range(2), strict=False)) < 2
+
+
+def unpack(engine: Engine, container: str, content: Iterable[Member | memoryview]) -> None:
+    """Send members to the folder at which the helper mounts its volume."""
+    if archive.is_podman(engine):
+        archive.upload(engine, container, helper.MOUNT, _stream(content, b"."))
+    else:
+        # From the root, since the engine takes the top folder's owner and mode only from an entry with a name.
+        archive.upload(engine, container, "/", _stream(content, helper.MOUNT.strip("/").encode()))
+
+
+def _stream(content: Iterable[Member | memoryview], top: bytes) -> Iterator[bytes]:
+    """The tar stream of the members below ``top``, in batches."""
+    parts: list[bytes | memoryview] = []
+    gathered = size = left = 0
+    for item in content:
+        if isinstance(item, Member):
+            parts.append(tarstream.encode(_below(item, top)))
+            size = left = item.size
+        else:
+            parts.append(item)
+            left -= len(item)
+            if not left:
+                parts.append(b"\0" * (-size % tarstream.BLOCK))
+        gathered += len(parts[-1]) + (0 if isinstance(item, Member) else len(item))
+        if gathered >= BATCH:
+            yield b"".join(parts)
+            parts, gathered = [], 0
+    parts.append(tarstream.END)
+    yield b"".join(parts)
+
+
+def backup_content(file: BinaryIO, what: str, *, devices: bool) -> Iterator[Member | memoryview]:
+    """The volume's members and their data out of a backup that has been verified."""
+    file.seek(0)
+    with ahead(compression.reader(file, what)) as read:
+        source = Reader(read, what)
+        checker = Checker(manifest.TOP, what, devices=devices)
+        for member in source:
+            if member.name in (manifest.MANIFEST, manifest.CHECKSUMS):
+                for _ in source.data(member):
+                    pass
+                continue
+            yield checker.check(member)
+            yield from source.data(member)
+
+
+def tar_content(read: Callable[[int], bytes], what: str, top: bytes, *, devices: bool) -> Iterator[Member | memoryview]:
+    """The members and their data out of a tar stream whose members lie below ``top``."""
+    source = Reader(read, what)
+    checker = Checker(top, what, devices=devices)
+    for member in source:
+        yield checker.check(member)
+        yield from source.data(member)
+
+
+def _below(member: Member, top: bytes) -> Member:
+    name = top if member.name == b"." else top + b"/" + member.name
+    link = top + b"/" + member.link if member.kind == tarstream.HARD_LINK else member.link
+    return replace(member, name=name, link=link)

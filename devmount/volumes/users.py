@@ -1,0 +1,90 @@
+"""The containers that use a volume: held still while it is read."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+
+from devmount.engine import archive
+from devmount.engine import spec as specs
+from devmount.engine.archive import User
+from devmount.engine.engine import Engine
+from devmount.errors import DevmountError
+from devmount.model import Project
+from devmount.volumes import helper as helpers
+
+STOP_TIMEOUT = 10.0  # seconds, for containers whose service is not in the file
+
+
+class Hold(StrEnum):
+    """What is done to a volume's users while it is read."""
+
+    PAUSE = "paused"
+    STOP = "stopped"
+    LIVE = "live"
+
+
+def users(engine: Engine, volume: str) -> list[User]:
+    """The containers that mount the volume, without devmount's helpers."""
+    return [user for user in archive.users(engine, volume) if helpers.HELPER_LABEL not in user.labels]
+
+
+@contextmanager
+def reader(engine: Engine, project: Project, volume: str, hold: Hold) -> Iterator[tuple[str, str]]:
+    """A helper that mounts ``volume``, whose writing users are held still for the block.
+
+    The helper's labels name them before they are touched, so that they go on even if this process is killed.
+
+    Yields:
+        The helper's id, and what is true of the users: "paused", "stopped", "live" or "unused".
+    """
+    writers = [user for user in users(engine, volume) if user.running and not user.read_only]
+    held = [user for user in writers if not user.paused] if hold is not Hold.LIVE else []
+    label = helpers.PAUSED_LABEL if hold is Hold.PAUSE else helpers.STOPPED_LABEL
+    labels = {label: " ".join(user.id for user in held)} if held else {}
+    made = helpers.create(engine, project, volume, labels, writable=False)
+    try:
+        for user in held:
+            if hold is Hold.PAUSE:
+                archive.pause(engine, user.id)
+            else:
+                engine.stop(user.id, stop_timeout(project, user))
+        yield made, str(hold) if writers else "unused"
+    finally:
+        helpers.release(engine, labels)  # where this fails the helper stays, and the next command tries again
+        archive.remove_helper(engine, made)
+
+
+def stop_timeout(project: Project, user: User) -> float:
+    """Seconds the container gets to end."""
+    service = project.services.get(user.labels.get(specs.SERVICE_LABEL, ""))
+    return service.stop_timeout if service else STOP_TIMEOUT
+
+
+def require_unused(engine: Engine, project: Project, volume: str, *, force: bool, purpose: str) -> None:
+    """That no container has the volume; with ``force`` the project's own ones are removed (``up`` makes them again).
+
+    Raises:
+        DevmountError: one has it; all of them are named.
+    """
+    found = users(engine, volume)
+    foreign = [user for user in found if user.labels.get(specs.PROJECT_LABEL) != project.name]
+    if foreign or (found and not force):
+        blocking = foreign if force else found
+        raise DevmountError(
+            f"the volume {volume} cannot be {purpose}: it is used by {names(blocking)}",
+            volume,
+            f"remove these containers first: docker rm -f {' '.join(user.name for user in foreign)}"
+            if foreign
+            else "take the containers away first (volumes stay): devmount down; or let it be done: --force",
+        )
+    for user in found:
+        if user.paused:
+            archive.unpause(engine, user.id)
+        if user.running:
+            engine.stop(user.id, stop_timeout(project, user))
+        engine.remove(user.id)
+
+
+def names(found: Sequence[User]) -> str:
+    """The containers for a message."""
+    return ", ".join(f"{user.name} ({'running' if user.running else 'stopped'})" for user in found)
