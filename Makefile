@@ -31,6 +31,8 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --scripts-are-modules scripts/base-image scripts/demo scripts/engine
+	$(BIN)/lint-imports
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -46,7 +48,7 @@ up: setup engine
 	cd examples/flask && $(CURDIR)/$(BIN)/devmount up
 
 bench: setup engine
-	$(BIN)/python bench/reload.py
+	$(BIN)/python -m bench.reload
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
