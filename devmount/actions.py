@@ -3,28 +3,25 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from devmount import events
-from devmount.engine import images, ports, readiness
+from devmount.engine import images, readiness
 from devmount.engine import spec as specs
 from devmount.engine.engine import Container, Engine
 from devmount.errors import DevmountError
 from devmount.model import Action, MountType, Project, Service
 from devmount.process import Process, State
+from devmount.provision import Provision, table_name
 from devmount.rules import PROJECT_FILE, Step
 
 PROBE_INTERVAL = 0.02  # seconds between two looks at the socket table; a look costs well under one millisecond
 SLOW_PROBE_INTERVAL = 0.25  # where a look is a process in the container
-RUN_LINES = 20  # of a failed ``run``, shown
-
-
-class Cancelled(Exception):
-    """The session stops: what is under way is given up."""
+REPLACED = "-replaced"  # ends the name of a container while its successor is tried
 
 
 class Actions:
-    """Carries out, one call at a time, on the worker's thread.
+    """Carries out, one call at a time, on the worker's thread; ``stop`` may come from another.
 
     Args:
         emit: takes each event; called from several threads.
@@ -35,110 +32,44 @@ class Actions:
         self, engine: Engine, project: Project, emit: Callable[[events.Event], None], lost: Callable[[Process], None]
     ) -> None:
         self.engine = engine
-        self.project = project
+        self.provision = Provision(engine, project, emit)
         self.processes: dict[str, Process] = {}
-        self.cancelled = threading.Event()
         self.started: list[str] = []  # services that this session started, in order
         self._emit = emit
         self._lost = lost
-        self._host = specs.this_host(rootless=engine.is_rootless())
         self._files: dict[str, tuple[int, int]] = {}  # single-file binds: device and inode seen at the last start
 
+    @property
+    def project(self) -> Project:
+        return self.provision.project
+
+    @project.setter
+    def project(self, project: Project) -> None:
+        self.provision.project = project
+
     # starting
-
-    def prepare(self, names: Iterable[str], *, build: bool) -> dict[str, specs.Spec]:
-        """Everything that can fail before the first container is touched: images, taken ports, volumes, the network."""
-        existing = self._existing()
-        made: dict[str, specs.Spec] = {}
-        for service in self.in_order(names):
-            made[service.name] = self._spec(service, build=build)
-        for service in self.in_order(names):
-            current = existing.get(service.name)
-            if current is None or not current.running:
-                self._check_ports(service)
-        self.ensure_surroundings(self.in_order(names))
-        return made
-
-    def ensure_surroundings(self, services: Iterable[Service]) -> None:
-        """The volumes that these services mount, and the project's network."""
-        mounted = {mount.source for service in services for mount in service.mounts if mount.type is MountType.VOLUME}
-        for name in sorted(mounted):
-            self.engine.ensure_volume(self.project, self.project.volumes[name])
-        self.engine.ensure_network(self.project)
-
-    def image(self, service: Service, *, build: bool = False) -> specs.Image:
-        """The service's image, pulled or built where it is missing."""
-        return images.ensure(
-            self.engine, self.project, service, lambda line: self._progress(service, line), build=build
-        )
 
     def start(self, names: Iterable[str], *, build: bool = False) -> None:
         """Bring the services up in the order of their dependencies, each after those it depends on are ready."""
         names = list(names)
-        made = self.prepare(names, build=build)
-        existing = self._existing()
-        needed = {dependency.service for service in self.in_order(names) for dependency in service.depends_on}
-        for service in self.in_order(names):
-            self._check_cancelled()
-            self._bring_up(service, made[service.name], existing.get(service.name))
+        made = self.provision.prepare(names, build=build)
+        existing = self.provision.existing()
+        services = self.provision.in_order(names)
+        needed = {dependency.service for service in services for dependency in service.depends_on}
+        for service in services:
+            self.provision.check_cancelled()
+            current = existing.get(service.name)
+            if current is not None and _made_from(current, made[service.name]):
+                self._bring_up(service, made[service.name], current)
+            else:
+                self._replace(service, made[service.name], current)
             if service.name in needed:
                 self._wait_ready(service)
             else:
                 self.follow_readiness(service.name)
 
-    def in_order(self, names: Iterable[str]) -> list[Service]:
-        """The named services and what they depend on, dependencies first."""
-        done: dict[str, Service] = {}
-
-        def visit(name: str) -> None:
-            service = self.project.services[name]
-            for dependency in service.depends_on:
-                visit(dependency.service)
-            done.setdefault(name, service)
-
-        for name in names:
-            visit(name)
-        return list(done.values())
-
-    def _existing(self) -> dict[str, Container]:
-        return {container.service: container for container in self.engine.containers(self.project.name)}
-
-    def _spec(self, service: Service, *, build: bool) -> specs.Spec:
-        image = self.image(service, build=build)
-        supervised = service.is_watched and not service.tty
-        if not specs.program(service, image):
-            raise DevmountError(
-                f"{service.name} has nothing to run: the image has no command of its own",
-                str(self.project.files[0]),
-                f"give [{_table(service)}] a command",
-            )
-        return specs.spec(self.project, service, image, self._host, supervised=supervised)
-
-    def _progress(self, service: Service, line: str) -> None:
-        self._check_cancelled()
-        if line:
-            self._emit(events.Build(time=time.time(), service=service.name, step=line))
-
-    def _check_cancelled(self) -> None:
-        if self.cancelled.is_set():
-            raise Cancelled
-
-    def _check_ports(self, service: Service) -> None:
-        for port in service.ports:
-            if ports.is_taken(port):
-                who = self._publisher(port.host) or ports.holder(port.host)
-                raise DevmountError(
-                    f"port {port.host} of {port.address} is taken" + (f" by {who}" if who else ""),
-                    f"[{_table(service)}] ports in {self.project.files[0]}",
-                    f'stop it, or publish another one: ports = ["{port.host + 1}:{port.container}"]',
-                )
-
-    def _publisher(self, port: int) -> str:
-        for row in self.engine.client.containers(filters={"publish": str(port)}):
-            return f"the container {row['Names'][0].lstrip('/')}"
-        return ""
-
     def _bring_up(self, service: Service, spec: specs.Spec, current: Container | None) -> None:
+        """Make sure that the service runs and is followed: in its container, or else in a new one."""
         process = self.processes.get(service.name)
         if process is None:
             process = self.processes[service.name] = Process(self.engine, service, self._emit, self._lost)
@@ -146,53 +77,52 @@ class Actions:
         process.stop_signal = spec.stop_signal
         self._emit(events.Starting(time=time.time(), service=service.name))
         self._note_files(service)
-        same = current is not None and _made_from(current, spec)
-        if current is not None and not same:
-            self.remove(service.name, current)
-            current = None
         if current is not None and current.paused:
-            self.engine.client.unpause(current.id)
+            self.engine.unpause(current.id)
         if current is not None and current.running:
             process.attach(current)
             process.adopt(service.stop_timeout)
         else:
             process.mark(State.STARTING)
-            container = current or self._create(service, spec)
-            process.attach(container)
-            generation = process.generation
-            self.engine.start(container.id, container.name)
-            process.begun(self.engine.inspect(container.id), generation)
-            self.started.append(service.name)
-        container = self.engine.inspect(process.container.id) if process.container else container
+            container = current or self.provision.create(service, spec)
+            if service.name not in self.started:
+                self.started.append(service.name)  # before the start: a stop from now on must find it
+            try:
+                process.run(container)
+            except DevmountError:
+                process.mark(State.STOPPED)
+                process.detach()
+                if current is None:
+                    self.engine.remove(container.id)
+                raise
+        container = self.engine.inspect(process.need().id)
         process.container = container
         self._emit(
             events.Started(time=time.time(), service=service.name, container=container.id, ports=list(container.ports))
         )
 
-    def _create(self, service: Service, spec: specs.Spec) -> Container:
-        if self.engine.exists(spec.name):
-            raise DevmountError(
-                f"a container named {spec.name} exists and is not this project's",
-                str(self.project.root),
-                f'remove it (docker rm {spec.name}) or give this project another name = "..."',
-            )
-        container = self.engine.create(spec)
-        if spec.supervised and not self.engine.has_path(container, "/bin/sh"):
-            self.engine.remove(container)
-            self._emit(
-                events.Warning(
-                    time=time.time(),
-                    service=service.name,
-                    message="the image has no shell: reloads restart the whole container, which takes longer",
-                )
-            )
-            image = images.inspect(self.engine, str(spec.body["Image"]))
-            assert image is not None
-            plain = specs.spec(self.project, service, image, self._host, supervised=False)
-            # the hash stays the asked-for one, so that the next ``up`` knows the container again
-            plain.body["Labels"][specs.HASH_LABEL] = spec.hash
-            container = self.engine.create(plain)
-        return self.engine.inspect(container)
+    def _replace(self, service: Service, spec: specs.Spec, current: Container | None) -> None:
+        """Make the service's container anew; if the new one cannot be started the one before goes on."""
+        if current is None:
+            self._bring_up(service, spec, None)
+            return
+        process = self.processes.get(service.name)
+        if process is not None:
+            process.mark(State.STOPPED)
+            process.detach()
+        if current.running:
+            self.engine.stop(current.id, service.stop_timeout)
+        self.engine.rename(current.id, current.name + REPLACED)
+        try:
+            self.provision.check_ports(service)
+            self._bring_up(service, spec, None)
+        except DevmountError:
+            self.engine.rename(current.id, current.name)
+            if current.running and process is not None:
+                process.mark(State.STARTING)
+                process.run(self.engine.inspect(current.id))
+            raise
+        self.engine.remove(current.id)
 
     # readiness
 
@@ -206,10 +136,11 @@ class Actions:
     def _wait_ready(self, service: Service) -> None:
         process = self.processes[service.name]
         if not self._probe(process, process.generation):
+            self.provision.check_cancelled()
             reason = "ended before it was ready" if not process.is_up else "is not ready"
             raise DevmountError(
                 f"{service.name} {reason}, and others depend on it",
-                f"[{_table(service)}]",
+                f"[{table_name(service)}]",
                 f"look at its log: devmount logs {service.name}",
             )
 
@@ -220,7 +151,7 @@ class Actions:
         timeout = service.ready.timeout if service.ready else 0.0
         deadline = process.began + timeout
         slow = service.ready is not None and service.ready.command is not None
-        while not self.cancelled.wait(SLOW_PROBE_INTERVAL if slow else PROBE_INTERVAL):
+        while not self.provision.cancelled.wait(SLOW_PROBE_INTERVAL if slow else PROBE_INTERVAL):
             if not process.is_attached:
                 process.lost_channel()
             if process.generation != generation or not process.is_up:
@@ -257,11 +188,8 @@ class Actions:
         for argv, user in step.run:
             self._run(process, argv, user)
         action = step.action
-        if (
-            action.strength <= Action.RESTART.strength
-            and action is not Action.NONE
-            and self._binds_replaced(process.service)
-        ):
+        in_place = Action.NONE.strength < action.strength <= Action.RESTART.strength
+        if in_place and self._binds_replaced(process.service):
             process.rebind()
         elif action is Action.RESTART:
             process.restart()
@@ -295,60 +223,60 @@ class Actions:
         Args:
             files: the project's files that changed, for the event.
         """
+        existing = self.provision.existing()
         for name in [name for name in self.processes if name not in self.project.services]:
-            container = self._existing().get(name)
-            if container is not None:
-                self.remove(name, container)
-            del self.processes[name]
+            process = self.processes.pop(name)
+            process.mark(State.STOPPED)
+            process.detach()
+            if name in existing:
+                self.engine.stop(existing[name].id, process.service.stop_timeout)
+                self.engine.remove(existing[name].id)
             self._emit(events.Stopped(time=time.time(), service=name))
-        existing = self._existing()
-        for service in self.in_order(names):
-            current, process = existing.get(service.name), self.processes.get(service.name)
-            if current is not None and process is not None and _made_from(current, self._spec(service, build=False)):
-                process.service = service
+        for service in self.provision.in_order(names):
+            current, known = existing.get(service.name), self.processes.get(service.name)
+            spec = self.provision.spec(service, build=False)
+            if current is not None and known is not None and _made_from(current, spec):
+                known.service = service
+                known.stop_signal = spec.stop_signal
                 continue
-            self.ensure_surroundings([service])
+            self.provision.ensure_surroundings([service])
             self.recreate([service.name])
             self._emit_reload(Step(service.name, Action.RECREATE, tuple(files), PROJECT_FILE), time.monotonic(), newest)
 
     def recreate(self, names: Iterable[str], *, build: bool = False) -> None:
-        """Replace the containers of services whose making differs; dependents marked ``restart`` are restarted."""
+        """Replace the containers of services; dependents marked ``restart`` are restarted."""
         for name in names:
             service = self.project.services[name]
-            spec = self._spec(service, build=build)  # a failed build ends here: the old container runs on
-            current = self._existing().get(name)
-            if current is not None:
-                self.remove(name, current)
-            self._check_ports(service)
-            self.engine.ensure_network(self.project)
-            self._bring_up(service, spec, None)
+            spec = self.provision.spec(service, build=build)  # a failed build ends here: the old container runs on
+            self.provision.ensure_surroundings([service])
+            self._replace(service, spec, self.provision.existing().get(name))
             self.follow_readiness(name)
             for other in self.project.services.values():
                 if any(dependency.service == name and dependency.restart for dependency in other.depends_on):
-                    dependent = self.processes.get(other.name)
-                    if dependent is not None:
-                        dependent.restart()
-                        self.follow_readiness(other.name)
+                    self.restart([other.name])
 
-    def remove(self, name: str, container: Container) -> None:
-        """Stop and remove a service's container."""
+    def is_attached(self, name: str) -> bool:
+        """Whether the service's container is followed: it runs, or its end is known at once."""
         process = self.processes.get(name)
-        if process is not None:
-            process.mark(State.STOPPED)
-            process.detach()
-        service = self.project.services.get(name)
-        if container.running:
-            self.engine.stop(container.id, service.stop_timeout if service else 3.0)
-        self.engine.remove(container.id)
+        return process is not None and process.is_attached
+
+    def restart(self, names: Iterable[str]) -> None:
+        """Restart the programs of services, as far as they have any."""
+        for name in names:
+            process = self.processes.get(name)
+            if process is not None:
+                process.restart()
+                self.follow_readiness(name)
 
     def _run(self, process: Process, argv: tuple[str, ...], user: str | None) -> None:
         container = process.container
         if container is None or not self.engine.inspect(container.id).running:
             raise DevmountError(f"{argv[0]!r} cannot be run: {process.service.name} is not running")
-        code, output = self.engine.exec_output(container.id, argv, user)
-        lines = output.decode(errors="replace").splitlines()
-        for line in lines:
-            self._emit(events.Log(time=time.time(), service=process.service.name, stream="stdout", line=line))
+
+        def show(stream: str, line: str) -> None:
+            self._emit(events.Log(time=time.time(), service=process.service.name, stream=stream, line=line))
+
+        code = self.engine.exec_lines(container.id, argv, user, show)
         if code != 0:
             raise DevmountError(
                 f"{' '.join(argv)!r} failed with exit code {code}; the old process runs on",
@@ -401,7 +329,8 @@ class Actions:
         except DevmountError as error:
             if self._still_runs(process.container.id):
                 self._emit(events.Error(time=time.time(), service=process.service.name, message=error.message))
-        process.detach()
+        if not kill:
+            process.detach()
 
     def _still_runs(self, container: str) -> bool:
         try:
@@ -424,10 +353,4 @@ def _single_files(service: Service) -> list[tuple[str, tuple[int, int]]]:
 
 
 def _made_from(container: Container, spec: specs.Spec) -> bool:
-    labels: Mapping[str, str] = container.labels
-    return labels.get(specs.HASH_LABEL) == spec.hash
-
-
-def _table(service: Service) -> str:
-    """The service's table in the project file."""
-    return service.name if service.name == "app" else f"services.{service.name}"
+    return container.labels.get(specs.HASH_LABEL) == spec.hash

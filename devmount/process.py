@@ -57,11 +57,17 @@ class Process:
         self._changed = threading.Condition()
         self._reopening = threading.Lock()
         self._pid: int | None = None
+        self._last_exit: events.Exited | None = None
 
     @property
     def is_up(self) -> bool:
         """Whether the program runs."""
         return self.state in (State.STARTING, State.RUNNING, State.RELOADING)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the program has ended of itself and not with exit code 0: nobody but a change brings it back."""
+        return self.state is State.CRASHED and (self._last_exit is None or self._last_exit.code != 0)
 
     def attach(self, container: Container) -> None:
         """Follow this container from now on."""
@@ -90,15 +96,18 @@ class Process:
         """Whether its log and its end will be heard of."""
         return self._channel is not None
 
-    def begun(self, container: Container, generation: int) -> None:
-        """The container was started: so was the program if nothing supervises it, else its supervisor says so.
+    def run(self, container: Container) -> None:
+        """Start a container that does not run, and follow it; returns when its program has begun.
 
-        Args:
-            generation: that of before the start.
+        Raises:
+            DevmountError: the engine cannot start it.
         """
-        self.container = container
-        if not container.supervised:
-            self._on_started(container.pid)
+        self.attach(container)
+        generation = self.generation
+        self._engine.start(container.id, container.name)
+        self.container = started = self._engine.inspect(container.id)
+        if not started.supervised:
+            self._on_started(started.pid)
         self._wait(lambda: self.generation > generation or self._channel is None, START_WAIT)
 
     def adopt(self, timeout: float) -> None:
@@ -115,7 +124,7 @@ class Process:
         Raises:
             DevmountError: it does not come up again.
         """
-        container = self._need()
+        container = self.need()
         generation = self.generation
         if not container.supervised:
             self._restart_container(container)
@@ -123,16 +132,16 @@ class Process:
         self._to(State.RELOADING)
         self._send(supervisor.restart(self.stop_signal))
         self.last_signal = time.monotonic()
-        if self._wait(lambda: self.generation > generation, self.service.stop_timeout):
+        if self._wait(lambda: self._is_past(generation), self.service.stop_timeout):
             return
         self._emit(self._too_slow())
         self._send(supervisor.kill())
-        if not self._wait(lambda: self.generation > generation, KILL_WAIT):
+        if not self._wait(lambda: self._is_past(generation), KILL_WAIT):
             raise DevmountError(f"{self.service.name} does not end after SIGKILL", container.name, "look at it with ps")
 
     def signal(self, name: str) -> None:
         """Send the program a signal."""
-        container = self._need()
+        container = self.need()
         if container.supervised:
             self._send(supervisor.signal(name))
         else:
@@ -141,14 +150,14 @@ class Process:
 
     def rebind(self) -> None:
         """Restart the container itself, so that single-file binds are made anew."""
-        self._restart_container(self._need())
+        self._restart_container(self.need())
 
     def lost_channel(self) -> None:
         """The channel has ended: open it again if the container runs, else the program has ended with it."""
         with self._reopening:
             if self._channel is not None or not self.is_up:
                 return  # someone else has seen to it
-            container = self._need()
+            container = self.need()
             try:
                 container = self._engine.inspect(container.id)
             except DevmountError:
@@ -172,12 +181,14 @@ class Process:
         if container.running:
             self.last_signal = time.monotonic()
             self._engine.stop(container.id, self.service.stop_timeout)
-        self.attach(self._engine.inspect(container.id))
-        generation = self.generation
-        self._engine.start(container.id, container.name)
-        self.begun(self._engine.inspect(container.id), generation)
+        self.run(self._engine.inspect(container.id))
 
-    def _need(self) -> Container:
+    def need(self) -> Container:
+        """The container it runs in.
+
+        Raises:
+            DevmountError: there is none yet.
+        """
         if self.container is None:
             raise DevmountError(f"{self.service.name} has no container", "", "start it: devmount up")
         return self.container
@@ -192,7 +203,7 @@ class Process:
             self._reopen(line)
 
     def _reopen(self, line: bytes) -> None:
-        container = self._engine.inspect(self._need().id)
+        container = self._engine.inspect(self.need().id)
         if not container.running:
             self._restart_container(container)
             return
@@ -237,8 +248,13 @@ class Process:
     def _ended(self, event: events.Exited) -> None:
         if self.state is State.STOPPED:
             return
+        self._last_exit = event
         self._to(State.CRASHED)
         self._emit(event)
+
+    def _is_past(self, generation: int) -> bool:
+        """Whether it was started anew, or is not to be any more."""
+        return self.generation > generation or self.state is State.STOPPED
 
     def _to(self, state: State) -> None:
         with self._changed:

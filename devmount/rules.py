@@ -53,13 +53,22 @@ class _Draft:
             self.action, self.rule = action, label
 
 
-def plan(batch: Batch, services: Iterable[Service], *, root: Path, project_files: Collection[str]) -> Plan:
+def plan(
+    batch: Batch,
+    services: Iterable[Service],
+    *,
+    root: Path,
+    project_files: Collection[str],
+    failed: Collection[str] = (),
+) -> Plan:
     """What to do about ``batch``.
 
     Args:
         services: those that run, in the order in which they act.
         root: the project folder, absolute.
         project_files: paths of the files that the project was read from, relative to ``root``.
+        failed: services whose program has ended with an error. Whatever a rule says of a file, a change of it starts
+            such a program again: it may reload itself, and cannot when it is gone.
     """
     steps = []
     reread = False
@@ -67,6 +76,7 @@ def plan(batch: Batch, services: Iterable[Service], *, root: Path, project_files
         env_files = {os.path.relpath(path, root) for path in service.env_files}
         dockerfile = _dockerfile(service, root)
         draft = _Draft()
+        touched = []
         for change in batch.changes:
             path = change.path
             rule = next(
@@ -78,11 +88,14 @@ def plan(batch: Batch, services: Iterable[Service], *, root: Path, project_files
                 reread = True
                 draft.add(path, Action.RECREATE, ENV_FILE)
             elif rule is not None:
+                touched.append(path)
                 _follow(rule, path, draft)
             elif path == dockerfile:
                 draft.add(path, Action.REBUILD, DOCKERFILE)
             elif service.mount is not None:
                 draft.add(path, Action.RESTART, None)
+        if service.name in failed and touched and draft.action.strength < Action.RESTART.strength:
+            draft.action, draft.rule, draft.files = Action.RESTART, None, touched
         if draft.action is not Action.NONE or draft.run:
             steps.append(
                 Step(

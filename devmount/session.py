@@ -16,23 +16,26 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 
 from devmount import events
-from devmount.actions import Actions, Cancelled
+from devmount.actions import Actions
 from devmount.config import LOCAL_NAME
 from devmount.engine.engine import Engine
 from devmount.errors import EXIT_FAILED, EXIT_INTERRUPTED, ConfigError, DevmountError
 from devmount.loops import LoopGuard
 from devmount.model import Action, MountType, Project, Service
-from devmount.process import Process
+from devmount.process import Process, State
+from devmount.provision import Cancelled
 from devmount.rules import Plan, plan
 from devmount.settle import Settler
 from devmount.watch import Watcher, git_busy, work_tree
 
+STOP_GRACE = 0.5  # seconds that an action under way gets to notice that the session stops
 GIT_POLL = 0.05  # seconds between two looks at .git/index.lock while it holds a batch
 
 
 class Order(StrEnum):
     """What a person or a script may ask of a running session."""
 
+    START = "start"
     RESTART = "restart"
     REBUILD = "rebuild"
     PAUSE = "pause"
@@ -43,7 +46,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """An order, for the named services (none: the app), and who is told of the outcome."""
+    """An order, for the named services (none: the session itself, or the app), and who is told of the outcome."""
 
     order: Order
     services: tuple[str, ...] = ()
@@ -190,13 +193,19 @@ class Session:
         self._show(events.Change(time=time.time(), files=listed, count=len(batch.changes)))
         root = self._project.root
         files = {os.path.relpath(path, root) for path in _project_files(self._project)}
-        made = plan(batch, self._present(), root=root, project_files=files)
+        failed = {name for name, process in self._actions.processes.items() if process.has_failed}
+        made = plan(batch, self._present(), root=root, project_files=files, failed=failed)
         if made.steps or made.reread:
             changed = tuple(change.path for change in batch.changes if change.path in files)
             self._give(lambda: self._carry_out(made, batch.newest, changed))
 
     def _present(self) -> list[Service]:
-        return [self._project.services[name] for name in self._actions.processes if name in self._project.services]
+        """The services that a change may act on; not those that someone has stopped."""
+        return [
+            self._project.services[name]
+            for name, process in self._actions.processes.items()
+            if name in self._project.services and process.state is not State.STOPPED
+        ]
 
     def _carry_out(self, made: Plan, newest: float, project_files: Sequence[str]) -> None:
         """On the worker. What fails for one service does not keep the others from theirs."""
@@ -244,7 +253,7 @@ class Session:
     # orders
 
     def _ask(self, ask: Ask) -> None:
-        if ask.order is Order.STOP:
+        if ask.order is Order.STOP and not ask.services:
             self._exit = 0
         elif ask.order in (Order.PAUSE, Order.RESUME, Order.TOGGLE):
             self._paused = ask.order is Order.PAUSE or (ask.order is Order.TOGGLE and not self._paused)
@@ -256,23 +265,28 @@ class Session:
             )
         else:
             names = ask.services or ("app",)
-            unknown = [name for name in names if name not in self._actions.processes]
+            unknown = [name for name in names if name not in self._project.services]
             if unknown:
-                ask.reply(DevmountError(f"no service {unknown[0]!r} runs", "", "see devmount ps"))
-                return
-            self._give(lambda: self._ordered(ask, names))
+                ask.reply(DevmountError(f"there is no service {unknown[0]!r}", "", "see devmount ps"))
+            else:
+                self._give(lambda: self._ordered(ask, names))
             return
         ask.reply(None)
 
     def _ordered(self, ask: Ask, names: Sequence[str]) -> None:
         try:
-            for name in names:
-                if ask.order is Order.REBUILD:
-                    self._actions.recreate([name], build=True)
-                else:
-                    self._guard.reset()
-                    self._actions.processes[name].restart()
-                    self._actions.follow_readiness(name)
+            self._guard.reset()
+            if ask.order is Order.REBUILD:
+                self._actions.recreate(names, build=True)
+            elif ask.order is Order.STOP:
+                self._actions.stop(names)
+            elif ask.order is Order.START:
+                self._actions.start(names)
+            else:
+                stopped = [name for name in names if not self._actions.is_attached(name)]
+                self._actions.restart(name for name in names if name not in stopped)
+                if stopped:
+                    self._actions.start(stopped)
         except DevmountError as error:
             ask.reply(error)
             raise
@@ -322,9 +336,10 @@ class Session:
 
     def _stop(self, worker: threading.Thread) -> int:
         """Stop what this session started. A second signal kills."""
-        self._actions.cancelled.set()
+        self._actions.provision.cancelled.set()
+        self._jobs.put(None)
         self._show(events.Stopping(time=time.time()))
-        stopper = threading.Thread(target=self._stop_all, name="stop", daemon=True)
+        stopper = threading.Thread(target=self._stop_all, args=(worker,), name="stop", daemon=True)
         stopper.start()
         killed = False
         while stopper.is_alive() or not self.inbox.empty():
@@ -339,14 +354,19 @@ class Session:
                 self._show(message)
             elif isinstance(message, Ask):
                 message.reply(None if message.order is Order.STOP else DevmountError("the session is stopping"))
-        self._jobs.put(None)
         self._show(events.Stopped(time=time.time()))
         assert self._exit is not None
         return self._exit
 
-    def _stop_all(self) -> None:
+    def _stop_all(self, worker: threading.Thread) -> None:
+        """Stop; and what the worker was just about to start too, once it has ended."""
+        worker.join(STOP_GRACE)
         if not self._keep:
             self._actions.stop(list(self._actions.started))
+        if worker.is_alive():
+            worker.join()
+            if not self._keep:
+                self._actions.stop(list(self._actions.started))
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.inbox.put(Interrupted(number))  # SimpleQueue.put is reentrant: its documentation names this use

@@ -43,21 +43,16 @@ def run(
 ) -> int:
     """Run one command in a fresh container of the app, with the same mounts: devmount run -- pytest"""
     import sys
-    import time
 
-    from devmount.actions import Actions
-    from devmount.engine import spec as specs
     from devmount.engine.interactive import run_interactive
+    from devmount.provision import Provision
     from devmount.ui import printer
 
     project, engine = context.obj.project, context.obj.engine
     show = printer(sys.stderr, sys.stderr, json=False, services=list(project.services), color=None)
-    actions = Actions(engine, project, show.show, lambda process: None)
-    image = actions.image(project.app)
-    actions.ensure_surroundings([project.app])
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    host = specs.this_host(rootless=engine.is_rootless())
-    spec = specs.one_off(project, project.app, image, host, command, tty=terminal, suffix=f"run-{time.time_ns():x}")
+    spec = Provision(engine, project, show.show).one_off(project.app, command, tty=terminal)
+    show.close()
     return run_interactive(engine, spec)
 
 

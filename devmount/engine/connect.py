@@ -94,6 +94,8 @@ def connect(option: str | None, environ: Mapping[str, str]) -> "APIClient":
 def _open(url: str, environ: Mapping[str, str]) -> "APIClient":
     from docker import APIClient
     from docker.tls import TLSConfig
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
 
     tls: TLSConfig | bool = False
     if url.startswith("tcp://") and environ.get("DOCKER_TLS_VERIFY"):
@@ -103,6 +105,10 @@ def _open(url: str, environ: Mapping[str, str]) -> "APIClient":
         )
     client = APIClient(base_url=url, tls=tls, timeout=PROBE_TIMEOUT, version="auto")
     client.timeout = TIMEOUT
+    # A connection kept open may have been cut since, by a restarted engine or its proxy; asking again changes nothing.
+    for adapter in client.adapters.values():
+        if isinstance(adapter, HTTPAdapter):
+            adapter.max_retries = Retry(total=2, allowed_methods={"GET", "HEAD"}, backoff_factor=0.1)
     return client
 
 

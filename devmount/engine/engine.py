@@ -1,5 +1,6 @@
 """The calls devmount makes to an engine, in its own terms. Every failure is a ``DevmountError``."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,6 +112,12 @@ class Engine:
             ),
         )
 
+    def publisher(self, port: int) -> str:
+        """The name of the container that publishes this host port; empty when none does."""
+        with explained("the containers cannot be listed"):
+            rows = self.client.containers(filters={"publish": str(port)})
+        return str(rows[0]["Names"][0]).lstrip("/") if rows else ""
+
     def exists(self, container: str) -> bool:
         """Whether a container of that id or name is there."""
         try:
@@ -130,15 +137,23 @@ class Engine:
         with explained(f"the container {name} cannot be started"):
             self.client.start(container)
 
+    def rename(self, container: str, name: str) -> None:
+        with explained(f"the container cannot be renamed to {name}", container):
+            self.client.rename(container, name)
+
+    def unpause(self, container: str) -> None:
+        with explained("the container cannot be unpaused", container):
+            self.client.unpause(container)
+
     def stop(self, container: str, timeout: float) -> None:
-        """SIGTERM (or the container's own signal), then after ``timeout`` seconds SIGKILL."""
+        """SIGTERM (or the container's own signal), then SIGKILL after ``timeout`` seconds, rounded up to whole ones."""
         with explained("the container cannot be stopped", container):
-            self.client.stop(container, timeout=max(0, round(timeout)))
+            self.client.stop(container, timeout=math.ceil(timeout))
 
     def restart(self, container: str, timeout: float) -> None:
         """Stop as ``stop`` does, and start the same container."""
         with explained("the container cannot be restarted", container):
-            self.client.restart(container, timeout=max(0, round(timeout)))
+            self.client.restart(container, timeout=math.ceil(timeout))
 
     def kill(self, container: str, signal: str = "SIGKILL") -> None:
         with explained(f"{signal} cannot be sent", container):
@@ -186,6 +201,23 @@ class Engine:
             made = self.client.exec_create(container, list(argv), user=user or "")
             output = self.client.exec_start(made["Id"])
             return int(self.client.exec_inspect(made["Id"])["ExitCode"] or 0), output
+
+    def exec_lines(
+        self, container: str, argv: Sequence[str], user: str | None, receive: Callable[[str, str], None]
+    ) -> int:
+        """Run ``argv`` in the running container; ``receive`` gets stream and line as they come. Its exit code."""
+        rest = {"stdout": b"", "stderr": b""}
+        with explained(f"{argv[0]!r} cannot be run in the container", container):
+            made = self.client.exec_create(container, list(argv), user=user or "")
+            for pair in self.client.exec_start(made["Id"], stream=True, demux=True):
+                for stream, data in zip(rest, pair, strict=True):
+                    *lines, rest[stream] = (rest[stream] + (data or b"")).split(b"\n")
+                    for line in lines:
+                        receive(stream, line.decode(errors="replace").rstrip("\r"))
+            for stream, line in rest.items():
+                if line:
+                    receive(stream, line.decode(errors="replace"))
+            return int(self.client.exec_inspect(made["Id"])["ExitCode"] or 0)
 
     def wait(self, container: str) -> int:
         """Wait until the container's end; its exit code."""

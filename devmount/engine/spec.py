@@ -110,7 +110,8 @@ def spec(project: Project, service: Service, image: Image, host: Host, *, superv
         "User": user(service, host),
         "Env": [f"{key}={value}" for key, value in sorted(environment.items())],
         "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in service.ports},
-        "StopSignal": stop_signal,
+        # the supervisor takes SIGTERM and sends the program its own signal
+        "StopSignal": DEFAULT_STOP_SIGNAL if supervised else stop_signal,
         "StopTimeout": max(1, round(service.stop_timeout + 0.5)),
         "Tty": service.tty,
         "OpenStdin": supervised or service.tty,

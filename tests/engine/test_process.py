@@ -49,10 +49,7 @@ def start(engine: Engine, inbox: "SimpleQueue[events.Event]", tmp_path: Path) ->
         process = Process(engine, service, inbox.put, lambda lost: None)
         processes.append(process)
         process.mark(State.STARTING)
-        process.attach(engine.inspect(container))
-        generation = process.generation
-        engine.start(container, name)
-        process.begun(engine.inspect(container), generation)
+        process.run(engine.inspect(container))
         return process
 
     yield begin
