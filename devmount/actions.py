@@ -54,7 +54,7 @@ class Actions:
         names = list(names)
         made = self.provision.prepare(names, build=build)
         existing = self.provision.existing()
-        services = self.provision.in_order(names)
+        services = self.project.in_order(names)
         needed = {dependency.service for service in services for dependency in service.depends_on}
         for service in services:
             self.provision.check_cancelled()
@@ -232,7 +232,7 @@ class Actions:
                 self.engine.stop(existing[name].id, process.service.stop_timeout)
                 self.engine.remove(existing[name].id)
             self._emit(events.Stopped(time=time.time(), service=name))
-        for service in self.provision.in_order(names):
+        for service in self.project.in_order(names):
             current, known = existing.get(service.name), self.processes.get(service.name)
             spec = self.provision.spec(service, build=False)
             if current is not None and known is not None and _made_from(current, spec):

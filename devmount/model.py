@@ -4,7 +4,7 @@ Plain immutable data. Paths on the host are absolute ``Path`` objects; paths in 
 durations are seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -154,3 +154,17 @@ class Project:
     @property
     def app(self) -> Service:
         return self.services["app"]
+
+    def in_order(self, names: Iterable[str]) -> list[Service]:
+        """The named services and what they depend on, dependencies first."""
+        done: dict[str, Service] = {}
+
+        def visit(name: str) -> None:
+            service = self.services[name]
+            for dependency in service.depends_on:
+                visit(dependency.service)
+            done.setdefault(name, service)
+
+        for name in names:
+            visit(name)
+        return list(done.values())

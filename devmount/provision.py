@@ -42,7 +42,7 @@ class Provision:
             DevmountError: an image cannot be had, a port is taken, a volume or a container is not this project's.
         """
         existing = self.existing()
-        services = self.in_order(names)
+        services = self.project.in_order(names)
         for service in services:
             if service.name in existing:
                 require_own(self.project, existing[service.name])
@@ -53,20 +53,6 @@ class Provision:
                 self.check_ports(service)
         self.ensure_surroundings(services)
         return made
-
-    def in_order(self, names: Iterable[str]) -> list[Service]:
-        """The named services and what they depend on, dependencies first."""
-        done: dict[str, Service] = {}
-
-        def visit(name: str) -> None:
-            service = self.project.services[name]
-            for dependency in service.depends_on:
-                visit(dependency.service)
-            done.setdefault(name, service)
-
-        for name in names:
-            visit(name)
-        return list(done.values())
 
     def existing(self) -> dict[str, Container]:
         """The project's containers by service, running or not."""

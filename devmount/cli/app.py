@@ -12,7 +12,6 @@ from devmount.errors import UsageError
 app = typer.Typer(
     name="devmount",
     help="Run a project's code in a container, and reload it at every save.",
-    no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -45,6 +45,27 @@ class Context:
         return self.load().project
 
     @cached_property
+    def known_project(self) -> "Project":
+        """The project, for commands that act on what there is: where its file is wrong, by the engine's labels.
+
+        Raises:
+            UsageError: the file is wrong, or there is none, and the engine knows of nothing made from this folder.
+        """
+        from devmount.model import Project
+
+        try:
+            return self.project
+        except UsageError:
+            try:
+                file = self.project_file
+            except UsageError:
+                file = self.folder / ".devmount.toml"
+            names = self.engine.projects_at(str(file.parent))
+            if not names:
+                raise
+            return Project(names[0], file.parent, (file,), {})
+
+    @cached_property
     def engine(self) -> "Engine":
         from devmount.engine.connect import connect
         from devmount.engine.engine import Engine
@@ -59,20 +80,22 @@ class Context:
             DevmountError: a named one has no container.
         """
         self.check(services)
-        order = {name: place for place, name in enumerate(self.project.services)}
+        project = self.known_project
+        order = {name: place for place, name in enumerate(project.services)}
         found = [
             container
-            for container in self.engine.containers(self.project.name)
+            for container in self.engine.containers(project.name)
             if not services or container.service in services
         ]
         missing = [name for name in services if name not in {container.service for container in found}]
         if missing:
-            raise DevmountError(f"{missing[0]} has no container", str(self.project.root), "start it: devmount up")
+            raise DevmountError(f"{missing[0]} has no container", str(project.root), "start it: devmount up")
         return sorted(found, key=lambda container: order.get(container.service, len(order)))
 
     def check(self, services: list[str]) -> None:
-        """That the file has these services."""
+        """That the file, where it can be read, has these services."""
+        known_services = self.known_project.services
         for name in services:
-            if name not in self.project.services:
-                known = ", ".join(self.project.services)
+            if known_services and name not in known_services:
+                known = ", ".join(known_services)
                 raise UsageError(f"there is no service {name!r}", str(self.project_file), f"there are: {known}")

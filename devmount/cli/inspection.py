@@ -66,7 +66,7 @@ def logs(
     given = context.obj
     begin = time.time() - _seconds(since) if since else None
     containers = given.containers(services or [])
-    show = printer(sys.stdout, sys.stderr, json=json, services=list(given.project.services), color=None)
+    show = printer(sys.stdout, sys.stderr, json=json, services=list(given.known_project.services), color=None)
     queue: SimpleQueue[events.Event | DevmountError | None] = SimpleQueue()
 
     def read(container_id: str, service: str) -> None:

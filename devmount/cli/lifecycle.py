@@ -1,13 +1,22 @@
-"""Commands that change what runs: down, restart, stop, start; pause and resume of a session."""
+"""Commands that change what runs: down, restart, stop, start; pause and resume of a session.
 
-from typing import Annotated
+A running session is asked to do it; without one the engine is. What exists is read from the engine's labels, so that
+``down`` works whatever has become of the project file.
+"""
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devmount.cli.context import Context
 from devmount.errors import DevmountError
+
+if TYPE_CHECKING:
+    from devmount.engine.engine import Container
 
 Services = Annotated[list[str] | None, typer.Argument(help="Services; none: all of them.")]
 DEFAULT_TIMEOUT = 3.0  # seconds, of a container whose service is no longer in the file
+SESSION_GRACE = 15.0  # seconds on top of the longest stop_timeout, for a session to end
 
 
 def down(
@@ -16,25 +25,24 @@ def down(
     yes: Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")] = False,
 ) -> None:
     """Stop and remove the project's containers and its network. Volumes stay, unless you say otherwise."""
-    from devmount.control import Client
-    from devmount.engine import spec as specs
+    from devmount.provision import require_own
 
-    project, engine = context.obj.project, context.obj.engine
+    given: Context = context.obj
+    project, engine = given.known_project, given.engine
     doomed = _confirmed(engine.volumes(project.name), yes) if volumes else []
-    client = Client(project.root).connect()
-    if client is not None:
-        client.request("stop")
-        client.wait_closed(30.0)
     for container in engine.containers(project.name):
-        _own(project, container.labels.get(specs.ROOT_LABEL, ""), container.name)
-        if container.running:
-            engine.stop(container.id, _timeout(project, container.service))
-        engine.remove(container.id)
-        typer.echo(f"removed {container.name}")
-    for container_id in engine.one_offs(project.name):
-        engine.remove(container_id)
-    for name in engine.remove_networks(project.name):
-        typer.echo(f"removed network {name}")
+        require_own(project, container)
+    _ask_session(given, "stop", [])
+    for name in sorted({project.name, *engine.projects_at(str(project.root))}):  # also under a name it had before
+        for container in engine.containers(name):
+            if container.running:
+                engine.stop(container.id, _timeout(given, container.service))
+            engine.remove(container.id)
+            typer.echo(f"removed {container.name}")
+        for container_id in engine.one_offs(name):
+            engine.remove(container_id)
+        for network in engine.remove_networks(name):
+            typer.echo(f"removed network {network}")
     for name in doomed:
         engine.remove_volume(name)
         typer.echo(f"removed volume {name}")
@@ -54,72 +62,75 @@ def _confirmed(names: list[str], yes: bool) -> list[str]:
     return names
 
 
-def _own(project: object, root: str, name: str) -> None:
-    from pathlib import Path
-
-    here = getattr(project, "root", None)
-    if root and here is not None and Path(root) != here and Path(root).exists():
-        raise DevmountError(
-            f"{name} belongs to another checkout of a project with this name", root, "give one of them another name"
-        )
-
-
 def restart(context: typer.Context, services: Services = None) -> None:
-    """Restart the programs of running services."""
-    if _asked(context, "restart", services):
+    """Restart the programs of services: devmount restart app"""
+    given: Context = context.obj
+    if _ask_session(given, "restart", services or list(given.project.services)):
         return
-    for container in context.obj.containers(services or []):
-        context.obj.engine.restart(container.id, _timeout(context.obj.project, container.service))
+    for container in given.containers(services or []):
+        given.engine.restart(container.id, _timeout(given, container.service))
         typer.echo(f"restarted {container.service}")
 
 
 def stop(context: typer.Context, services: Services = None) -> None:
     """Stop containers and keep them; without a service, a running session too."""
-    if not services and _asked(context, "stop", None):
+    given: Context = context.obj
+    if _ask_session(given, "stop", services or []):
         return
-    for container in context.obj.containers(services or []):
+    for container in given.containers(services or []):
         if container.running:
-            context.obj.engine.stop(container.id, _timeout(context.obj.project, container.service))
+            given.engine.stop(container.id, _timeout(given, container.service))
             typer.echo(f"stopped {container.service}")
 
 
 def start(context: typer.Context, services: Services = None) -> None:
-    """Start containers that were stopped."""
-    for container in context.obj.containers(services or []):
+    """Start containers that were stopped, and first what they depend on."""
+    given: Context = context.obj
+    given.check(services or [])
+    names = [service.name for service in given.project.in_order(services or given.project.services)]
+    if _ask_session(given, "start", names):
+        return
+    for container in _in_order(given.containers(names if services else []), names):
         if not container.running:
-            context.obj.engine.start(container.id, container.name)
+            given.engine.start(container.id, container.name)
             typer.echo(f"started {container.service}")
+
+
+def _in_order(containers: "list[Container]", names: list[str]) -> "list[Container]":
+    place = {name: number for number, name in enumerate(names)}
+    return sorted(containers, key=lambda container: place.get(container.service, len(names)))
 
 
 def pause(context: typer.Context) -> None:
     """Hold the reloads of the running session."""
-    _need_session(context, "pause")
+    _need_session(context.obj, "pause")
 
 
 def resume(context: typer.Context) -> None:
     """Let the running session reload again; once, if anything changed meanwhile."""
-    _need_session(context, "resume")
+    _need_session(context.obj, "resume")
 
 
-def _need_session(context: typer.Context, command: str) -> None:
-    if not _asked(context, command, None):
-        raise DevmountError("no session runs here", str(context.obj.project.root), "start one: devmount up")
+def _need_session(given: Context, command: str) -> None:
+    if not _ask_session(given, command, []):
+        raise DevmountError("no session runs here", str(given.known_project.root), "start one: devmount up")
 
 
-def _asked(context: typer.Context, command: str, services: list[str] | None) -> bool:
-    """Let the running session do it; False when there is none."""
+def _ask_session(given: Context, command: str, services: list[str]) -> bool:
+    """Let the running session do it, and wait until it is done; False when there is none."""
     from devmount.control import Client
 
-    context.obj.check(services or [])
-    client = Client(context.obj.project.root).connect()
+    given.check(services)
+    client = Client(given.known_project.root).connect()
     if client is None:
         return False
-    client.request(command, tuple(services or ()))
-    if command == "stop":
-        client.wait_closed(30.0)
+    client.request(command, services)
+    if command == "stop" and not services:
+        longest = max((service.stop_timeout for service in given.known_project.services.values()), default=0.0)
+        client.wait_closed(longest + SESSION_GRACE)
     return True
 
 
-def _timeout(project: object, service: str) -> float:
-    services = getattr(project, "services", {})
-    return float(services[service].stop_timeout) if service in services else DEFAULT_TIMEOUT
+def _timeout(given: Context, service: str) -> float:
+    services = given.known_project.services
+    return services[service].stop_timeout if service in services else DEFAULT_TIMEOUT

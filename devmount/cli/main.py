@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     debug = "--debug" in arguments
     try:
-        result = app(arguments, standalone_mode=False, prog_name="devmount")
+        result = app(arguments or ["--help"], standalone_mode=False, prog_name="devmount")
     except DevmountError as error:
         if debug:
             raise

@@ -80,6 +80,11 @@ class Engine:
         rows = self._list([f"{specs.PROJECT_LABEL}={project}", specs.SERVICE_LABEL])
         return [self.inspect(row["Id"]) for row in rows]
 
+    def projects_at(self, root: str) -> list[str]:
+        """The names of the projects whose containers were made from this folder."""
+        rows = self._list([f"{specs.ROOT_LABEL}={root}"])
+        return sorted({row["Labels"][specs.PROJECT_LABEL] for row in rows})
+
     def one_offs(self, project: str) -> list[str]:
         """The ids of the containers that ``run`` made and that still exist."""
         return [row["Id"] for row in self._list([f"{specs.PROJECT_LABEL}={project}", specs.ONE_OFF_LABEL])]
