@@ -70,7 +70,7 @@ class Scalar:
             )
 
     def schema(self) -> dict[str, Any]:
-        made: dict[str, Any] = {"type": {str: "string", bool: "boolean", int: "integer"}[self.type]}
+        made: dict[str, Any] = {"type": {str: "string", bool: "boolean", int: "integer", float: "number"}[self.type]}
         if self.choices:
             made["enum"] = list(self.choices)
         if self.minimum is not None:
