@@ -71,7 +71,7 @@ def _resizing(resize: Callable[[int, int], Any], terminal: bool) -> Iterator[Non
     before = termios.tcgetattr(stdin)
     handler = signal.signal(signal.SIGWINCH, tell)
     try:
-        tty.setraw(stdin)
+        tty.setraw(stdin, termios.TCSADRAIN)  # what was typed ahead is kept
         tell()
         yield
     finally:
