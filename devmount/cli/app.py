@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from devmount.cli import inspection, lifecycle, programs, up
+from devmount.cli import inspection, lifecycle, programs, up, volume
 from devmount.cli.context import Context
 from devmount.errors import UsageError
 
@@ -49,3 +49,4 @@ app.command("exec")(programs.execute)
 app.command("shell")(programs.shell)
 app.command("run")(programs.run)
 app.add_typer(inspection.config_app, name="config")
+app.add_typer(volume.volume_app, name="volume")

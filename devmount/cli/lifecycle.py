@@ -29,7 +29,7 @@ def down(
 
     given: Context = context.obj
     project, engine = given.known_project, given.engine
-    doomed = _confirmed(engine.volumes(project.name), yes) if volumes else []
+    doomed = _confirmed(given, yes=yes) if volumes else []
     for container in engine.containers(project.name):
         require_own(project, container)
     _ask_session(given, "stop", [])
@@ -48,17 +48,18 @@ def down(
         typer.echo(f"removed volume {name}")
 
 
-def _confirmed(names: list[str], yes: bool) -> list[str]:
-    from devmount.ui.ask import ask
+def _confirmed(given: Context, *, yes: bool) -> list[str]:
+    """The names of the project's volumes on the engine, after telling what would be lost, and asking."""
+    from devmount.cli.content import confirm
+    from devmount.cli.volume import loss
+    from devmount.volumes import facts
 
-    if not names or yes:
-        return names
-    typer.echo("These volumes and all that is in them would be removed:", err=True)
-    for name in names:
-        typer.echo(f"  {name}", err=True)
-    answer = ask("Remove them?")
-    if not answer:
-        raise DevmountError("nothing was removed", "", "answer yes, or use --yes" if answer is None else "")
+    names = given.engine.volumes(given.known_project.name)
+    if names and not yes:
+        typer.echo("All that is in these volumes would be lost:", err=True)
+        for row in facts.on_engine(given.engine, given.known_project):
+            typer.echo(f"  {loss(row)}", err=True)
+        confirm("Remove them?", yes=False)
     return names
 
 

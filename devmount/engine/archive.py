@@ -120,11 +120,6 @@ def pause(engine: Engine, container: str) -> None:
         engine.client.pause(container)
 
 
-def unpause(engine: Engine, container: str) -> None:
-    with explained("the container cannot be unpaused", container):
-        engine.client.unpause(container)
-
-
 def create_volume(
     engine: Engine, name: str, driver: str, options: Mapping[str, str], labels: Mapping[str, str]
 ) -> None:

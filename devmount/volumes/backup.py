@@ -13,10 +13,9 @@ from devmount.engine import archive
 from devmount.engine.engine import Engine
 from devmount.errors import DevmountError
 from devmount.model import Project, Volume
-from devmount.volumes import checks, compression, helper, manifest, store, tarstream
-from devmount.volumes.ahead import ahead
+from devmount.volumes import checks, compression, manifest, store, tarstream
 from devmount.volumes.manifest import Manifest
-from devmount.volumes.users import Hold, reader
+from devmount.volumes.users import Hold, reading
 
 Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where they are known
 
@@ -39,7 +38,6 @@ def backup(
     *,
     hold: Hold = Hold.PAUSE,
     output: Path | None = None,
-    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Backup:
     """Write the volume's content to a file; ``output`` None: one in the project's backup folder.
@@ -48,11 +46,11 @@ def backup(
         DevmountError: there is no such volume, it cannot be read, or the file cannot be written; then there is no file.
     """
     found = existing(engine, volume)
-    path = output.absolute() if output else store.new_backup(project.root, volume.engine_name)
+    path = output.absolute() if output else store.new_backup(project.name, volume.engine_name)
     if not path.parent.is_dir():
         raise DevmountError("there is no such folder", str(path.parent), "make it, or name another file")
     store.sweep(path.parent)
-    total = archive.sizes(engine).get(volume.engine_name) if progress else None
+    total = total_size(engine, volume, progress)
     begun = Manifest(
         volume=volume.name,
         engine_name=volume.engine_name,
@@ -64,11 +62,10 @@ def backup(
         devmount=__version__,
         engine=engine.version(),
     )
-    with store.whole_file(path, overwrite=overwrite) as file:
-        with reader(engine, project, volume.engine_name, hold) as (container, users):
-            begun = replace(begun, users=users)
-            with archive.download(engine, container, helper.MOUNT) as body, ahead(body.read) as read:
-                written = write(file, begun, read, lambda done: progress(done, total) if progress else None)
+    with store.whole_file(path) as file:
+        with reading(engine, project, volume.engine_name, hold) as opened:
+            begun = replace(begun, users=opened.users, way=opened.way.name)
+            written = write(file, begun, opened.read, lambda done: progress(done, total) if progress else None)
         return Backup(path, written)
 
 
@@ -83,6 +80,11 @@ def existing(engine: Engine, volume: Volume) -> dict[str, Any]:
         hint = f"make it: devmount volume create {volume.name}, or devmount up"
         raise DevmountError(f"the volume {volume.name!r} does not exist yet", volume.engine_name, hint)
     return found
+
+
+def total_size(engine: Engine, volume: Volume, progress: Progress | None) -> int | None:
+    """Bytes on the engine's disk, where someone wants to see progress and the driver tells."""
+    return archive.sizes(engine).get(volume.engine_name) if progress else None
 
 
 def write(file: BinaryIO, begun: Manifest, read: Callable[[int], bytes], progress: Callable[[int], object]) -> Manifest:
@@ -112,7 +114,12 @@ def write(file: BinaryIO, begun: Manifest, read: Callable[[int], bytes], progres
                 packed.write(b"\0" * (-member.size % tarstream.BLOCK))
                 files += 1
                 content_bytes += member.size
-                sums.write(manifest.checksum_line(manifest.TOP + b"/" + name, digest.hexdigest()))
+                sums.write(
+                    manifest.checksum_line(
+                        manifest.TOP + b"/" + name, digest.hexdigest(), sparse=member.sparse is not None
+                    )
+                )
+        source.rest()
         size = sums.tell()
         packed.write(tarstream.encode(tarstream.Member(manifest.CHECKSUMS, size=size)))
         sums.seek(0)

@@ -3,7 +3,8 @@
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,13 +13,12 @@ from devmount.engine import spec as specs
 from devmount.engine.engine import Engine
 from devmount.errors import DevmountError
 from devmount.model import Project
-from devmount.volumes import compression, helper, manifest, tarstream, verify
+from devmount.volumes import compression, helper, manifest, transport, verify
 from devmount.volumes.ahead import ahead
 from devmount.volumes.checks import Checker
 from devmount.volumes.tarstream import Member, Reader
 
 TOKEN_LABEL = specs.LABEL + "filled"  # tells a volume that is being filled from the one it replaces
-BATCH = 1 << 19  # bytes sent at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ def fill(
         DevmountError: it failed; the volume is as it was, or the error says where its content is.
     """
     token = secrets.token_hex(8)
+    way = transport.way(engine, project, target.name)
     before = engine.volume(target.name)
     old = target if before is None else described(before)
     told = {
@@ -56,13 +57,12 @@ def fill(
         "kept": str(kept) if kept else "",
         "token": token,
     }
-    journal = helper.create(engine, project, None, {helper.UNDO_LABEL: json.dumps(told)}, writable=False)
+    journal = helper.create(engine, project, way.image, None, {helper.UNDO_LABEL: json.dumps(told)})
     try:
         if before is not None:
             engine.remove_volume(target.name)
         _create(engine, target, token)
-        with helper.helper(engine, project, target.name, writable=True) as made:
-            unpack(engine, made, content)
+        transport.write(engine, project, way, target.name, content)
     except BaseException as error:
         _put_back(engine, project, told, journal, error)
         raise
@@ -106,8 +106,9 @@ def undo(engine: Engine, project: Project, told: Mapping[str, Any]) -> None:
         archive.create_volume(engine, target.name, target.driver, target.options, target.labels)
     if kept is not None:
         _create(engine, target, told["token"])
-        with helper.helper(engine, project, target.name, writable=True) as made, verify.open_backup(kept) as file:
-            unpack(engine, made, backup_content(file, str(kept), devices=True))
+        way = transport.way(engine, project, target.name)
+        with verify.open_backup(kept) as file:
+            transport.write(engine, project, way, target.name, backup_content(file, str(kept), devices=True))
 
 
 def described(row: Mapping[str, Any]) -> Target:
@@ -122,42 +123,13 @@ def _create(engine: Engine, target: Target, token: str) -> None:
 
 def is_empty(engine: Engine, project: Project, volume: str) -> bool:
     """Whether nothing is in the volume."""
+    image, _ = helper.find_image(engine, project, volume)
     with (
-        helper.helper(engine, project, volume) as made,
+        helper.helper(engine, project, image, volume) as made,
         archive.download(engine, made, helper.MOUNT) as body,
         ahead(body.read) as read,
     ):
-        return sum(1 for _, _ in zip(Reader(read, volume), range(2), strict=False)) < 2
-
-
-def unpack(engine: Engine, container: str, content: Iterable[Member | memoryview]) -> None:
-    """Send members to the folder at which the helper mounts its volume."""
-    if archive.is_podman(engine):
-        archive.upload(engine, container, helper.MOUNT, _stream(content, b"."))
-    else:
-        # From the root, since the engine takes the top folder's owner and mode only from an entry with a name.
-        archive.upload(engine, container, "/", _stream(content, helper.MOUNT.strip("/").encode()))
-
-
-def _stream(content: Iterable[Member | memoryview], top: bytes) -> Iterator[bytes]:
-    """The tar stream of the members below ``top``, in batches."""
-    parts: list[bytes | memoryview] = []
-    gathered = size = left = 0
-    for item in content:
-        if isinstance(item, Member):
-            parts.append(tarstream.encode(_below(item, top)))
-            size = left = item.size
-        else:
-            parts.append(item)
-            left -= len(item)
-            if not left:
-                parts.append(b"\0" * (-size % tarstream.BLOCK))
-        gathered += len(parts[-1]) + (0 if isinstance(item, Member) else len(item))
-        if gathered >= BATCH:
-            yield b"".join(parts)
-            parts, gathered = [], 0
-    parts.append(tarstream.END)
-    yield b"".join(parts)
+        return len(list(islice(Reader(read, volume), 2))) < 2  # the first is the top folder
 
 
 def backup_content(file: BinaryIO, what: str, *, devices: bool) -> Iterator[Member | memoryview]:
@@ -182,9 +154,3 @@ def tar_content(read: Callable[[int], bytes], what: str, top: bytes, *, devices:
     for member in source:
         yield checker.check(member)
         yield from source.data(member)
-
-
-def _below(member: Member, top: bytes) -> Member:
-    name = top if member.name == b"." else top + b"/" + member.name
-    link = top + b"/" + member.link if member.kind == tarstream.HARD_LINK else member.link
-    return replace(member, name=name, link=link)

@@ -33,6 +33,7 @@ class Manifest:
     archive_bytes: int = 0  # of the backup file itself
     owner: str = "0:0"  # of the volume's top folder
     mode: str = "0755"
+    way: str = "tar"  # how it was read: "tar", or "archive", which leaves out extended attributes and holes
     devmount: str = ""
     engine: str = ""
     format: int = FORMAT
@@ -60,7 +61,7 @@ def from_json(data: bytes, what: str) -> Manifest:
         known = {entry.name: read[entry.name] for entry in fields(Manifest) if entry.name in read}
         made = Manifest(**known)
         numbers = (made.members, made.files, made.content_bytes, made.archive_bytes)
-        texts = (made.volume, made.engine_name, made.project, made.time, made.driver, made.users)
+        texts = (made.volume, made.engine_name, made.project, made.time, made.driver, made.users, made.way)
         pairs = [*made.options.items(), *made.labels.items()]
         right = all(type(number) is int and number >= 0 for number in numbers)
         if not right or not all(isinstance(text, str) for text in (*texts, *(part for pair in pairs for part in pair))):
@@ -70,7 +71,12 @@ def from_json(data: bytes, what: str) -> Manifest:
     return made
 
 
-def checksum_line(name: bytes, digest: str) -> bytes:
-    """A line as ``sha256sum --check`` takes it, names with a line end or a backslash escaped as it does."""
+def checksum_line(name: bytes, digest: str, *, sparse: bool) -> bytes:
+    """A line as ``sha256sum --check`` takes it, names with a line end or a backslash escaped as it does.
+
+    Args:
+        sparse: the digest is that of the map and the data of a file with holes; the line is a comment to sha256sum.
+    """
     escaped = re.sub(rb"[\\\n\r]", lambda found: {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}[found[0]], name)
-    return (b"\\" if escaped != name else b"") + digest.encode() + b"  " + escaped + b"\n"
+    begin = b"# sparse: " if sparse else b""
+    return begin + (b"\\" if escaped != name else b"") + digest.encode() + b"  " + escaped + b"\n"

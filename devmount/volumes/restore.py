@@ -5,13 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from devmount.engine import archive
 from devmount.engine.engine import Engine
 from devmount.errors import DevmountError
 from devmount.model import Project, Volume
-from devmount.volumes import helper, manifest, store, users, verify, work
-from devmount.volumes.ahead import ahead
-from devmount.volumes.backup import Progress, backup, existing
+from devmount.volumes import manifest, store, users, verify, work
+from devmount.volumes.backup import Progress, backup, existing, total_size
 from devmount.volumes.fill import Target, backup_content, described, fill, is_empty, tar_content
 from devmount.volumes.tarstream import Member
 from devmount.volumes.users import Hold
@@ -91,10 +89,18 @@ def into(
             "restore into a new volume",
         )
     users.require_unused(engine, project, volume.engine_name, force=force, purpose="replaced")
-    kept = None if empty else backup(engine, project, volume, hold=Hold.LIVE).path
+    kept = None if empty else verified_backup(engine, project, volume)
     remade = Target(old.name, old.driver, old.options, old.labels)
     fill(engine, project, remade, content, kept=kept)
     return kept
+
+
+def verified_backup(engine: Engine, project: Project, volume: Volume) -> Path:
+    """A backup of a volume that is about to be replaced, read back before that."""
+    path = backup(engine, project, volume, hold=Hold.LIVE).path
+    with verify.open_backup(path) as file:
+        verify.verify(file, str(path), devices=True)
+    return path
 
 
 def copy(
@@ -117,7 +123,7 @@ def copy(
     existing(engine, source)
     if other is None and source.engine_name == new.engine_name:
         raise DevmountError("a volume cannot be copied onto itself", source.engine_name, "name another")
-    total = archive.sizes(engine).get(source.engine_name) if progress else None
+    total = total_size(engine, source, progress)
     target = Target(new.engine_name, new.driver, new.options, work.labels(project, new))
     with reading(engine, project, source, hold) as content:
         kept = into(
@@ -129,12 +135,8 @@ def copy(
 @contextlib.contextmanager
 def reading(engine: Engine, project: Project, volume: Volume, hold: Hold) -> Iterator[Iterator[Member | memoryview]]:
     """The volume's members, while its users are held still."""
-    with (
-        users.reader(engine, project, volume.engine_name, hold) as (container, _),
-        archive.download(engine, container, helper.MOUNT) as body,
-        ahead(body.read) as read,
-    ):
-        yield tar_content(read, volume.engine_name, manifest.TOP, devices=True)
+    with users.reading(engine, project, volume.engine_name, hold) as opened:
+        yield tar_content(opened.read, volume.engine_name, manifest.TOP, devices=True)
 
 
 def counted(
@@ -152,7 +154,7 @@ def counted(
 def backups(project: Project, volume: Volume | None = None) -> list[tuple[Path, manifest.Manifest | DevmountError]]:
     """The backups in the project's folder, of one volume or of all, newest first; an unreadable one with its error."""
     rows: list[tuple[Path, manifest.Manifest | DevmountError]] = []
-    for path in sorted((project.root / store.FOLDER / "backups").glob(f"*{store.SUFFIX}")):
+    for path in sorted(store.backup_folder(project.name).glob(f"*{store.SUFFIX}")):
         try:
             told: manifest.Manifest | DevmountError = verify.read_manifest(path)
         except DevmountError as error:

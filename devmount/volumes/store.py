@@ -1,4 +1,4 @@
-"""Where backups lie: the project's ``.devmount`` folder, its lock, files that appear whole or not at all."""
+"""Where backups lie, the lock beside them, and files that appear whole or not at all."""
 
 import fcntl
 import os
@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 from devmount.errors import DevmountError
 
-FOLDER = ".devmount"
 SUFFIX = ".tar.zst"
 PARTIAL = ".partial"
 
@@ -19,37 +18,45 @@ class LockedError(DevmountError):
     """Another process is at work on the project's volumes."""
 
 
-def folder(root: Path) -> Path:
-    """The project's folder for what devmount keeps, made where it is missing; git does not see it."""
-    path = root / FOLDER
-    try:
-        path.mkdir(exist_ok=True)
-        ignore = path / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
-    except OSError as error:
-        raise DevmountError(
-            f"the folder cannot be made: {error.strerror}", str(path), "name a file: --output"
-        ) from error
-    return path
+def folder(project: str) -> Path:
+    """Where devmount keeps what belongs to a project but must not lie in its folder (XDG Base Directory Specification).
+
+    There a clean-up (``git clean``) would remove the backups, and a build would send them into an image.
+    """
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "devmount" / project
 
 
-def backup_folder(root: Path) -> Path:
+def lock_file(project: str) -> Path:
+    """The file that a command which changes the project's volumes locks."""
+    return folder(project) / "volumes.lock"
+
+
+def backup_folder(project: str) -> Path:
     """Where backups go by default."""
-    path = folder(root) / "backups"
+    return folder(project) / "backups"
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder of the caller's alone.
+
+    Raises:
+        DevmountError: it cannot be made.
+    """
     try:
-        path.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise DevmountError(
-            f"the folder cannot be made: {error.strerror}", str(path), "name a file: --output"
+            f"the folder cannot be made: {error.strerror}", str(path), "name another with XDG_DATA_HOME"
         ) from error
-    return path
 
 
-def new_backup(root: Path, volume: str, now: datetime | None = None) -> Path:
-    """A file name for a backup of ``volume`` that no file has yet."""
+def new_backup(project: str, volume: str, now: datetime | None = None) -> Path:
+    """A file name for a backup of ``volume`` that no file has yet; its folder is made."""
+    where = backup_folder(project)
+    make_folder(where)
     time = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    base = backup_folder(root) / f"{volume}-{time}"
+    base = where / f"{volume}-{time}"
     path, number = base.with_name(base.name + SUFFIX), 1
     while path.exists():
         number += 1
@@ -58,13 +65,14 @@ def new_backup(root: Path, volume: str, now: datetime | None = None) -> Path:
 
 
 @contextmanager
-def lock(root: Path) -> Iterator[None]:
+def lock(project: str) -> Iterator[None]:
     """Hold the project's volume lock: one command at a time makes, fills or removes its volumes.
 
     Raises:
-        DevmountError: another process holds it; its id is named.
+        LockedError: another process holds it; its id is named.
     """
-    path = folder(root) / "volumes.lock"
+    path = lock_file(project)
+    make_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -73,7 +81,7 @@ def lock(root: Path) -> Iterator[None]:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             raise LockedError(
                 f"another devmount works on this project's volumes: process {holder}",
-                str(root),
+                str(path),
                 "wait until it has ended",
             ) from None
         os.ftruncate(descriptor, 0)
@@ -84,13 +92,13 @@ def lock(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file of mode 0600 to write, that bears its name only once it is on the disk; else nothing of it is left.
 
     Raises:
-        DevmountError: it exists already and ``overwrite`` is not set, or it cannot be written.
+        DevmountError: it exists already, or it cannot be written.
     """
-    if path.exists() and not overwrite:
+    if os.path.lexists(path):
         raise DevmountError("the file exists already", str(path), "name another, or remove it")
     partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:

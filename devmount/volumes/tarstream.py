@@ -1,6 +1,7 @@
 """Tar streams, read and written in one pass with flat memory, names as the bytes they are.
 
-Understands what engines and GNU tar write: ustar, PAX records, GNU long names, base-256 numbers.
+Understands what engines and GNU tar write: ustar, PAX records, GNU long names, base-256 numbers, sparse files in the
+format 1.0 (GNU tar's manual, "Storing Sparse Files").
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +18,9 @@ LONGEST_EXTENSION = 1 << 20  # bytes of PAX records or of a long name
 FILE, HARD_LINK, SYMLINK, CHAR_DEVICE, BLOCK_DEVICE, FOLDER, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
 KINDS = (FILE, HARD_LINK, SYMLINK, CHAR_DEVICE, BLOCK_DEVICE, FOLDER, FIFO)
 DEVICES = (CHAR_DEVICE, BLOCK_DEVICE)
-OWN_RECORDS = (b"path", b"linkpath", b"size", b"uid", b"gid")  # held in fields of their own
+XATTR = b"SCHILY.xattr."
+SPARSE = b"GNU.sparse."
+KEPT_RECORDS = (b"mtime",)  # and those that begin with XATTR; any other is dropped, for it could rename a member
 
 
 class DamagedError(DevmountError):
@@ -26,7 +29,11 @@ class DamagedError(DevmountError):
 
 @dataclass(slots=True)
 class Member:
-    """An entry of a tar. ``size``: bytes of data that follow. ``raw``: its header blocks as they were read."""
+    """An entry of a tar.
+
+    ``size``: bytes of data that follow. ``sparse``: for a file with holes its size with them; its data then begins with
+    the map. ``records``: PAX records that are kept as they are. ``raw``: its header blocks as they were read.
+    """
 
     name: bytes
     kind: bytes = FILE
@@ -37,6 +44,7 @@ class Member:
     gid: int = 0
     mtime: int = 0
     device: tuple[int, int] = (0, 0)
+    sparse: int | None = None
     records: dict[bytes, bytes] = field(default_factory=dict)
     raw: bytes = b""
 
@@ -165,7 +173,11 @@ class Reader:
             raise self._damaged("a header holds no number where one must be") from None
         member.name = records.get(b"path", member.name)
         member.link = records.get(b"linkpath", member.link)
-        member.records = {key: value for key, value in records.items() if key not in OWN_RECORDS}
+        if any(key.startswith(SPARSE) for key in records):
+            self._apply_sparse(member, records)
+        member.records = {key: value for key, value in records.items() if key in KEPT_RECORDS or key.startswith(XATTR)}
+        if member.kind == b"S":
+            raise self._damaged(f"{member.shown()} is sparse in an old format; write it with tar --format=posix")
         if member.kind not in KINDS:
             raise self._damaged(f"{member.shown()} is of the unknown kind {member.kind!r}")
         if member.kind != FILE:
@@ -175,6 +187,14 @@ class Reader:
                 raise self._damaged(f"{member.shown()} has data but is no file")
         if member.size < 0 or b"\0" in member.name + member.link or not member.name:
             raise self._damaged("a header is not one of a tar")
+
+    def _apply_sparse(self, member: Member, records: dict[bytes, bytes]) -> None:
+        version = (records.get(SPARSE + b"major"), records.get(SPARSE + b"minor"))
+        size = records.get(SPARSE + b"realsize", b"")
+        if version != (b"1", b"0") or member.kind != FILE or not size.isdigit() or SPARSE + b"name" not in records:
+            raise self._damaged(f"{member.shown()} is sparse in a format that is not known")
+        member.name = records[SPARSE + b"name"]
+        member.sparse = int(size)
 
     def _records(self, body: bytes) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
@@ -199,7 +219,10 @@ class Reader:
 
 def encode(member: Member) -> bytes:
     """The member's header blocks: ustar, with PAX records before it where it needs them."""
-    records = {key: value for key, value in member.records.items() if key not in OWN_RECORDS}
+    records = dict(member.records)
+    if member.sparse is not None:
+        sparse = {b"major": b"1", b"minor": b"0", b"name": member.name, b"realsize": str(member.sparse).encode()}
+        records.update({SPARSE + key: value for key, value in sparse.items()})
     for key, value in ((b"path", member.name), (b"linkpath", member.link)):
         if len(value) > 100 or not value.isascii():
             records[key] = value

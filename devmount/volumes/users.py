@@ -1,7 +1,8 @@
 """The containers that use a volume: held still while it is read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 
 from devmount.engine import archive
@@ -11,6 +12,8 @@ from devmount.engine.engine import Engine
 from devmount.errors import DevmountError
 from devmount.model import Project
 from devmount.volumes import helper as helpers
+from devmount.volumes import transport
+from devmount.volumes.transport import Way
 
 STOP_TIMEOUT = 10.0  # seconds, for containers whose service is not in the file
 
@@ -28,27 +31,36 @@ def users(engine: Engine, volume: str) -> list[User]:
     return [user for user in archive.users(engine, volume) if helpers.HELPER_LABEL not in user.labels]
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A volume that is being read. ``users``: what is true of them: "paused", "stopped", "live" or "unused"."""
+
+    read: Callable[[int], bytes]
+    users: str
+    way: Way
+
+
 @contextmanager
-def reader(engine: Engine, project: Project, volume: str, hold: Hold) -> Iterator[tuple[str, str]]:
-    """A helper that mounts ``volume``, whose writing users are held still for the block.
+def reading(engine: Engine, project: Project, volume: str, hold: Hold) -> Iterator[Opened]:
+    """The content of a volume as a tar stream, its writing users held still for the block.
 
     The helper's labels name them before they are touched, so that they go on even if this process is killed.
-
-    Yields:
-        The helper's id, and what is true of the users: "paused", "stopped", "live" or "unused".
     """
+    way = transport.way(engine, project, volume)
     writers = [user for user in users(engine, volume) if user.running and not user.read_only]
     held = [user for user in writers if not user.paused] if hold is not Hold.LIVE else []
     label = helpers.PAUSED_LABEL if hold is Hold.PAUSE else helpers.STOPPED_LABEL
     labels = {label: " ".join(user.id for user in held)} if held else {}
-    made = helpers.create(engine, project, volume, labels, writable=False)
+    made = helpers.create(engine, project, way.image, volume, labels, command=transport.OUT)
     try:
         for user in held:
             if hold is Hold.PAUSE:
                 archive.pause(engine, user.id)
             else:
                 engine.stop(user.id, stop_timeout(project, user))
-        yield made, str(hold) if writers else "unused"
+        live = hold is Hold.LIVE and bool(writers)
+        with transport.reading(engine, way, made, live=live) as read:
+            yield Opened(read, str(hold) if writers else "unused", way)
     finally:
         helpers.release(engine, labels)  # where this fails the helper stays, and the next command tries again
         archive.remove_helper(engine, made)
@@ -79,7 +91,7 @@ def require_unused(engine: Engine, project: Project, volume: str, *, force: bool
         )
     for user in found:
         if user.paused:
-            archive.unpause(engine, user.id)
+            engine.unpause(user.id)
         if user.running:
             engine.stop(user.id, stop_timeout(project, user))
         engine.remove(user.id)

@@ -88,7 +88,11 @@ def verify(
                     digest.update(piece)
                     if progress:
                         progress(source.consumed, told.content_bytes)
-                sums.write(manifest.checksum_line(manifest.TOP + b"/" + name, digest.hexdigest()))
+                sums.write(
+                    manifest.checksum_line(
+                        manifest.TOP + b"/" + name, digest.hexdigest(), sparse=member.sparse is not None
+                    )
+                )
         if closing is None or (members, files, size) != (told.members, told.files, told.content_bytes):
             raise DevmountError("the backup is damaged: it holds less than its manifest says", what, HINT)
         _compare(source, closing, sums, what)

@@ -21,13 +21,13 @@ def work(engine: Engine, project: Project) -> Iterator[list[str]]:
     Raises:
         DevmountError: another command holds the lock, or what was left cannot be put right yet.
     """
-    with store.lock(project.root):
+    with store.lock(project.name):
         yield tidy(engine, project)
 
 
 def tidy(engine: Engine, project: Project) -> list[str]:
     """Put right what commands that were killed have left on this engine; call it with the lock held."""
-    backups = project.root / store.FOLDER / "backups"
+    backups = store.backup_folder(project.name)
     if backups.is_dir():
         store.sweep(backups)
     return helper.recover(engine, project, fill.undo)
@@ -35,7 +35,7 @@ def tidy(engine: Engine, project: Project) -> list[str]:
 
 def look(engine: Engine, project: Project) -> list[str]:
     """For a command that only looks, or ``up``: put right what was left, unless a command is at work right now."""
-    if not (project.root / store.FOLDER).is_dir():
+    if not store.lock_file(project.name).exists():
         return []
     with suppress(store.LockedError), work(engine, project) as done:
         return done
@@ -74,6 +74,11 @@ def others(engine: Engine, project: Project) -> list[Volume]:
     declared = {volume.engine_name for volume in project.volumes.values()}
     rows = archive.volumes(engine, f"{specs.PROJECT_LABEL}={project.name}")
     return [described(project, row["Name"], row) for row in rows if row["Name"] not in declared]
+
+
+def all_volumes(engine: Engine, project: Project) -> list[Volume]:
+    """Those that the file names, then those that only the engine has."""
+    return [*project.volumes.values(), *others(engine, project)]
 
 
 def described(project: Project, engine_name: str, row: dict[str, object]) -> Volume:

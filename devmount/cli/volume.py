@@ -1,0 +1,185 @@
+"""Named volumes: listed, made, removed. What reads and writes their content is in ``content``."""
+
+import json as jsonlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from devmount.cli import content
+from devmount.cli.context import Context
+from devmount.errors import DevmountError
+
+if TYPE_CHECKING:
+    from devmount.model import Volume
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
+Name = Annotated[str, typer.Argument(help="The volume, by its name in the file.")]
+Names = Annotated[list[str], typer.Argument(help="Volumes, by their names in the file.")]
+
+volume_app = typer.Typer(
+    no_args_is_help=True,
+    help="Named volumes: data that outlives every container.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@volume_app.command("ls")
+def ls(context: typer.Context, json: Json = False) -> None:
+    """The project's volumes: size, driver, who mounts them and where, their newest backup."""
+    from devmount.ui.progress import size_text
+    from devmount.ui.tables import table
+    from devmount.volumes import facts, work
+
+    given: Context = context.obj
+    content.say(work.look(given.engine, given.project))
+    rows = facts.rows(given.engine, given.project)
+    if json:
+        typer.echo(jsonlib.dumps([row.to_json() for row in rows], indent=2))
+        return
+    cells = [
+        [
+            row.volume.name + ("" if row.declared else " (not in the file)"),
+            "not made yet" if row.created is None else "" if row.size is None else size_text(row.size),
+            row.volume.driver,
+            ", ".join(row.mounted),
+            content.when(row.created),
+            content.when(row.newest),
+        ]
+        for row in rows
+    ]
+    typer.echo(table(["VOLUME", "SIZE", "DRIVER", "MOUNTED", "MADE", "NEWEST BACKUP"], cells))
+
+
+@volume_app.command("create")
+def create(context: typer.Context, names: Names) -> None:
+    """Make volumes, as the file declares them: devmount volume create data"""
+    from devmount.volumes import work
+
+    given: Context = context.obj
+    targets = [work.target(given.project, name) for name in names]
+    with work.work(given.engine, given.project) as done:
+        content.say(done)
+        for volume in targets:
+            there = given.engine.volume(volume.engine_name) is not None
+            given.engine.ensure_volume(given.project, volume)
+            typer.echo(f"{volume.name} is there already" if there else f"made {volume.name} ({volume.engine_name})")
+
+
+@volume_app.command("inspect")
+def inspect(context: typer.Context, name: Name, json: Json = False) -> None:
+    """All there is to know about a volume; with --json the engine's own keys, and ours under "devmount"."""
+    from devmount.ui.tables import table
+    from devmount.volumes import backup, facts, work
+
+    given: Context = context.obj
+    volume = work.resolve(given.engine, given.project, name)
+    described = backup.existing(given.engine, volume)
+    row = facts.row(given.engine, given.project, volume)
+    containers = facts.containers(given.engine, volume)
+    if json:
+        typer.echo(jsonlib.dumps({**described, "devmount": {**row.to_json(), "containers": containers}}, indent=2))
+        return
+    from devmount.ui.progress import size_text
+
+    lines = [
+        ["name", volume.name + ("" if row.declared else " (not in the file)")],
+        ["engine's name", volume.engine_name],
+        ["driver", described["Driver"]],
+        *_pairs("option", described.get("Options")),
+        *_pairs("label", described.get("Labels")),
+        ["mountpoint", described.get("Mountpoint", "")],
+        ["made", content.when(row.created)],
+        ["size", "not told" if row.size is None else size_text(row.size)],
+        *[["mounted by", text] for text in row.mounted],
+        *[["container", f"{one['name']} ({one['state']}) at {one['target']}, {one['mode']}"] for one in containers],
+        ["newest backup", f"{content.when(row.newest)}  {row.backup}" if row.backup else "none"],
+    ]
+    typer.echo(table(["", ""], lines).lstrip("\n "))
+
+
+def _pairs(word: str, pairs: "dict[str, str] | None") -> list[list[str]]:
+    return [[word, f"{key}={value}"] for key, value in sorted((pairs or {}).items())]
+
+
+@volume_app.command("rm")
+def rm(
+    context: typer.Context,
+    names: Names,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="First stop and remove the project's containers that have it.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Remove volumes and all that is in them, after asking: devmount volume rm data"""
+    from devmount.volumes import backup, users, work
+
+    given: Context = context.obj
+    engine, project = given.engine, given.project
+    with work.work(engine, project) as done:
+        content.say(done)
+        volumes = [work.resolve(engine, project, name) for name in names]
+        for volume in volumes:
+            backup.existing(engine, volume)
+            if volume.external:
+                hint = f"remove it where it was made, or: docker volume rm {volume.engine_name}"
+                raise DevmountError(f"the volume {volume.name!r} is external", volume.engine_name, hint)
+            if not force:
+                users.require_unused(engine, project, volume.engine_name, force=False, purpose="removed")
+        _confirm_loss(given, volumes, yes=yes)
+        for volume in volumes:
+            users.require_unused(engine, project, volume.engine_name, force=force, purpose="removed")
+            engine.remove_volume(volume.engine_name)
+            typer.echo(f"removed {volume.name} ({volume.engine_name})")
+
+
+@volume_app.command("prune")
+def prune(context: typer.Context, yes: Yes = False) -> None:
+    """Remove this project's volumes that the file no longer names, after asking."""
+    from devmount.volumes import users, work
+
+    given: Context = context.obj
+    engine, project = given.engine, given.project
+    with work.work(engine, project) as done:
+        content.say(done)
+        found = work.others(engine, project)
+        used = [volume for volume in found if users.users(engine, volume.engine_name)]
+        for volume in used:
+            names = users.names(users.users(engine, volume.engine_name))
+            typer.echo(f"{volume.name} is used by {names}: left alone", err=True)
+        unused = [volume for volume in found if volume not in used]
+        if not unused:
+            typer.echo("nothing to remove: the file names all of this project's volumes" if not found else "", err=True)
+            return
+        _confirm_loss(given, unused, yes=yes)
+        for volume in unused:
+            engine.remove_volume(volume.engine_name)
+            typer.echo(f"removed {volume.name} ({volume.engine_name})")
+
+
+def _confirm_loss(given: Context, volumes: "list[Volume]", *, yes: bool) -> None:
+    """Tell what would be lost, and go on only at a yes."""
+    from devmount.volumes import facts
+
+    if not yes:
+        typer.echo("All that is in these volumes would be lost:", err=True)
+        for volume in volumes:
+            typer.echo(f"  {loss(facts.row(given.engine, given.project, volume))}", err=True)
+    content.confirm("Remove them?", yes=yes)
+
+
+def loss(row: Any) -> str:
+    """What is lost with a volume: its size, and what a backup would bring back."""
+    from devmount.ui.progress import size_text
+
+    size = "of unknown size" if row.size is None else size_text(row.size)
+    saved = f"newest backup {content.when(row.newest)}" if row.backup else "no backup"
+    return f"{row.volume.name} ({row.volume.engine_name}), {size}, {saved}"
+
+
+volume_app.command("backup")(content.backup)
+volume_app.command("backups")(content.backups)
+volume_app.command("restore")(content.restore)
+volume_app.command("copy")(content.copy)
+volume_app.command("import")(content.import_)
+volume_app.command("export")(content.export)

@@ -1,0 +1,146 @@
+"""A program in a container of its own, run to its end with a stream at its standard input or output."""
+
+import socket
+import struct
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from devmount.engine.engine import Engine, explained
+from devmount.errors import DevmountError
+
+HEADER = struct.Struct(">BxxxL")  # of a frame: the stream's number, and the length of what follows
+STDOUT = 1
+KEPT = 4096  # bytes of standard error, for the message
+CLOSE_WAIT = 10.0  # seconds for the engine to end a connection whose container has ended
+
+
+class Output:
+    """What a program writes, as it comes. See ``output``."""
+
+    def __init__(self, engine: Engine, container: str, allowed: Collection[int]) -> None:
+        self._engine = engine
+        self._container = container
+        self._allowed = allowed
+        self._raw = _attach(engine, container, {"stdout": 1, "stderr": 1, "stream": 1})
+        self._response = self._raw._response
+        self._reader = self._response.raw._fp.fp
+        self._errors = b""
+        self._left = 0  # bytes of the frame under way
+        self._ended = False
+
+    def read(self, size: int) -> bytes:
+        """Some bytes of standard output, at most ``size``; none at the end.
+
+        Raises:
+            DevmountError: the connection broke, or the program ended with an exit code that is not allowed.
+        """
+        while not self._ended:
+            if self._left:
+                data: bytes = self._take(min(size, self._left))
+                self._left -= len(data)
+                return data
+            head = self._take(HEADER.size, may_end=True)
+            if not head:
+                self._finish()
+                break
+            number, length = HEADER.unpack(head)
+            if number == STDOUT:
+                self._left = length
+            else:
+                self._errors = (self._errors + self._take(length))[-KEPT:]
+        return b""
+
+    def close(self) -> None:
+        """End the connection."""
+        self._response.close()
+
+    def _take(self, size: int, *, may_end: bool = False) -> bytes:
+        try:
+            data: bytes = self._reader.read(size)
+        except (OSError, ValueError) as error:
+            raise DevmountError(f"the connection to the helper container broke: {error}", self._container) from error
+        if len(data) < size and not (may_end and not data):
+            raise DevmountError("the connection to the helper container broke", self._container)
+        return data
+
+    def _finish(self) -> None:
+        self._ended = True
+        code = self._engine.wait(self._container)
+        if code not in self._allowed:
+            raise failed(code, self._errors, self._container)
+
+
+@contextmanager
+def output(engine: Engine, container: str, *, allowed: Collection[int] = (0,)) -> Iterator[Output]:
+    """Start a created container and read what it writes.
+
+    Args:
+        allowed: exit codes that are no failure.
+    """
+    opened = Output(engine, container, allowed)
+    try:
+        engine.start(container, "that helps")
+        yield opened
+    finally:
+        opened.close()
+
+
+def feed(engine: Engine, container: str, chunks: Iterable[bytes]) -> None:
+    """Start a created container, write the chunks to its standard input, and wait for its end.
+
+    The program must know by itself where its input ends.
+
+    Raises:
+        DevmountError: it failed; what it said is in the message.
+    """
+    raw = _attach(engine, container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+    connection: socket.socket = getattr(raw, "_sock", raw)
+    reader = raw._response.raw._fp.fp
+    said = bytearray()
+
+    def listen() -> None:
+        """Take what the program says, or it would wait for that."""
+        try:
+            while head := reader.read(HEADER.size):
+                data = reader.read(HEADER.unpack(head)[1])
+                if len(said) < KEPT:
+                    said.extend(data)
+        except (OSError, ValueError, struct.error):
+            return  # its exit code tells what became of it
+
+    listener = threading.Thread(target=listen, name="helper", daemon=True)
+    try:
+        engine.start(container, "that helps")
+        listener.start()
+        try:
+            for chunk in chunks:
+                connection.sendall(chunk)
+        except OSError as error:
+            broken: OSError | None = error
+        else:
+            broken = None
+        code = engine.wait(container)
+        listener.join(CLOSE_WAIT)
+        if code:
+            raise failed(code, bytes(said), container)
+        if broken is not None:
+            raise DevmountError(f"the connection to the helper container broke: {broken}", container) from broken
+    finally:
+        raw._response.close()
+
+
+def failed(code: int, said: bytes, container: str) -> DevmountError:
+    """The error of a program that ended with ``code``, in its own words."""
+    text = said.decode(errors="backslashreplace").strip()
+    first = next((line for line in text.splitlines() if "No space left" in line), text.partition("\n")[0])
+    hint = "make room on the engine's disk" if "No space left" in text else ""
+    if code == 137:
+        first = "it was killed"
+    return DevmountError(f"the helper container failed with exit code {code}: {first or 'it said nothing'}", "", hint)
+
+
+def _attach(engine: Engine, container: str, parameters: dict[str, int]) -> Any:
+    with explained("the helper container's streams cannot be opened", container):
+        return engine.client.attach_socket(container, params=parameters)
