@@ -23,8 +23,13 @@ app = typer.Typer(
 def common(
     context: typer.Context,
     folder: Annotated[Path | None, typer.Option("-C", metavar="DIR", help="Act as if started in DIR.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="The project file, instead of looking for one.")] = None,
-    profile: Annotated[str | None, typer.Option("--profile", help="Lay [profiles.NAME] over the file.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", envvar="DEVMOUNT_FILE", help="The project file, instead of looking for one."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", envvar="DEVMOUNT_PROFILE", help="Lay [profiles.NAME] over the file.")
+    ] = None,
     engine: Annotated[str | None, typer.Option("--engine", metavar="URL", help="The engine to use.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,

@@ -1,6 +1,7 @@
 """What a command is given: the folder, the file and the engine that the common options name."""
 
 import os
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,18 +32,27 @@ class Context:
             path = (self.folder / self.file).absolute()
             if not path.is_file():
                 raise UsageError(f"there is no file {self.file}", str(path.parent), "check --file")
-            return path
-        return find_file(self.folder)
+            return Path(os.path.realpath(path.parent)) / path.name
+        return find_file(Path(os.path.realpath(self.folder)))
 
     def load(self) -> "Loaded":
-        """The project file as it is now."""
+        """The project file as it is now; what is doubtful in it is said on standard error."""
         from devmount.config import load
+        from devmount.ui.errors import print_warning
 
-        return load(self.project_file, profile=self.profile, environ=os.environ)
+        loaded = load(self.project_file, profile=self.profile, environ=os.environ)
+        for warning in loaded.warnings:
+            print_warning(warning, sys.stderr)
+        return loaded
 
     @cached_property
+    def loaded(self) -> "Loaded":
+        """The project file as it was when first asked for."""
+        return self.load()
+
+    @property
     def project(self) -> "Project":
-        return self.load().project
+        return self.loaded.project
 
     @cached_property
     def known_project(self) -> "Project":

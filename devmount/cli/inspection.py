@@ -129,10 +129,10 @@ def config(
         return
     from devmount.config.describe import describe
 
-    loaded = context.obj.load()
+    loaded = context.obj.loaded
     resolved = describe(loaded, show_secrets=show_secrets)
     if json:
-        typer.echo(jsonlib.dumps(resolved, indent=2))
+        typer.echo(jsonlib.dumps({**resolved, "origins": loaded.origins}, indent=2))
         return
     from devmount.ui.tables import table
 

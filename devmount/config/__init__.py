@@ -1,11 +1,12 @@
 """The project file: found, read, layered, checked, and turned into the model."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devmount.config import layers
+from devmount.config import layers, overrides
 from devmount.config.build import Builder
 from devmount.config.document import Document, read
 from devmount.config.keys import schema
@@ -20,14 +21,20 @@ LOCAL_NAME = layers.LOCAL_NAME
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A project, where its values came from, and which of them are secret.
+    """A project, and what is known of the texts it was made from.
 
-    ``origins``: "app.image" -> ".devmount.toml:5". ``secrets``: dotted paths of environment variables.
+    ``origins``: where values came from, "app.image" -> ".devmount.toml:5". ``secrets``: dotted paths of values that
+    came from env files and variables. ``taken``: names of the caller's own variables that went into values.
+    ``env_files``: the files of variables that were read, links resolved. ``texts``: of the project's files, by name.
     """
 
     project: Project
     origins: Mapping[str, str]
     secrets: frozenset[str]
+    warnings: tuple[str, ...]
+    taken: frozenset[str]
+    env_files: tuple[Path, ...]
+    texts: Mapping[str, str]
 
 
 def find_file(start: Path) -> Path:
@@ -55,6 +62,7 @@ def load(file: Path, *, profile: str | None, environ: Mapping[str, str]) -> Load
         ConfigError: it is wrong; all mistakes at once.
         UsageError: it cannot be read.
     """
+    file = Path(os.path.realpath(file.parent)) / file.name  # the folder as the engine will bind it
     local = layers.local_file(file)
     documents: list[Document] = []
     broken: list[UsageError] = []
@@ -72,18 +80,32 @@ def load(file: Path, *, profile: str | None, environ: Mapping[str, str]) -> Load
         documents.append(document)
     if broken:
         raise ConfigError(broken + _sorted(placed))
-    layered = layers.layer(documents, profile)
+    variables = overrides.read(environ, [document.values for document in documents])
+    mistakes = layers.check(variables)
+    incomplete |= {problem.path[:-1] for problem in mistakes}
+    layered = layers.layer(documents, profile, variables)
     builder = Builder(layered, file.parent, tuple(placed), environ, incomplete)
     project = builder.build()
+    of_variables = [layers.Placed.of(problem, variables, problem.path) for problem in mistakes]
     for problem in builder.problems:
-        origin = layered.origin(problem.path)
-        document = origin.document if origin else documents[0]
-        placed[document.path].append(layers.Placed.of(problem, document, origin.path if origin else problem.path))
-    errors = _sorted(placed)
+        origin = layered.origin(problem.path) or layers.Origin(documents[0], problem.path)
+        found = placed[origin.document.path] if isinstance(origin.document, Document) else of_variables
+        found.append(layers.Placed.of(problem, origin.document, origin.path))
+    errors = [*_sorted(placed), *(one.error for one in of_variables)]
     if errors or project is None:
         raise ConfigError(errors)
-    origins = {_dotted(path): origin.label for path, origin in layered.origins.items()}
-    return Loaded(project, origins, frozenset(_dotted(path) for path in builder.secrets))
+    known = builder.variables
+    labels = {_dotted(path): label for path, label in layered.labels()}
+    secrets = known.secrets | {path for path in variables.names if "environment" in path}
+    return Loaded(
+        project,
+        labels | {_dotted(path): label for path, label in known.origins.items()},
+        frozenset(_dotted(path) for path in secrets),
+        tuple(known.warnings),
+        frozenset(known.taken),
+        tuple(known.files),
+        {document.path.name: document.text for document in documents},
+    )
 
 
 def _sorted(placed: Mapping[Path, list[layers.Placed]]) -> list[UsageError]:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from devmount.config import environment, values
-from devmount.config.keys import Problem, nearest, table_name
-from devmount.config.layers import Layered, leaves
+from devmount.config import fit, values
+from devmount.config.layers import Layered, take_out
 from devmount.config.positions import Path as Keys
+from devmount.config.types import Problem, table_name
 from devmount.config.values import Wrong
+from devmount.config.variables import Variables
 from devmount.model import (
     Action,
     Build,
     Dependency,
-    Mount,
     MountType,
     Port,
     Project,
@@ -49,29 +49,36 @@ class Builder:
         incomplete: Collection[Keys] = (),
     ) -> None:
         self.problems: list[Problem] = []
-        self.secrets: set[Keys] = set()  # environment variables whose values are not to be shown
-        self._layered = layered
+        self.variables = Variables(root, environ)
         self._values = layered.values
         self._root = root
         self._files = files
-        self._environ = environ
         self._incomplete = frozenset(incomplete)
 
     def build(self) -> Project | None:
         """The project; None when there are problems."""
         self._interpolate()
+        project = self._project()
+        self.problems = [self.variables.unexpanded(problem) for problem in self.problems]
+        return None if self.problems else project
+
+    def _interpolate(self) -> None:
+        failed = list(self.variables.interpolate(self._values))
+        self.problems += failed
+        take_out(self._values, [problem.path for problem in failed])
+        self._incomplete |= {problem.path[:-1] for problem in failed}
+
+    def _project(self) -> Project:
         name = self._values.get("name")
         given = self._take(("name",), values.project_name, name) if name is not None else None
         project_name = given or values.safe_name(self._root.name)
         tables = self._tables()
         services = {key: self._service(table, path) for key, (path, table) in tables.items()}
         volumes = self._volumes(project_name, services)
-        self._check_dependencies(services, tables)
-        self._check_ports(services, tables)
-        watch = self._watch()
-        if self.problems:
-            return None
-        return Project(project_name, self._root, self._files, services, volumes, watch)
+        paths = {name: path for name, (path, _) in tables.items()}
+        self.problems += fit.dependencies(services, paths)
+        self.problems += fit.ports(services, paths)
+        return Project(project_name, self._root, self._files, services, volumes, self._watch())
 
     def _tables(self) -> dict[str, tuple[Keys, dict[str, Any]]]:
         tables: dict[str, tuple[Keys, dict[str, Any]]] = {}
@@ -90,53 +97,29 @@ class Builder:
                 tables[name] = (path, table)
         return tables
 
-    # variables
-
-    def _interpolate(self) -> None:
-        dotenv: dict[str, str] | None = None
-
-        def lookup(name: str) -> str | None:
-            nonlocal dotenv
-            if name in self._environ:
-                return self._environ[name]
-            if dotenv is None:
-                path = self._root / environment.DOTENV
-                dotenv = environment.read(path, self._environ) if path.is_file() else {}
-            return dotenv.get(name)
-
-        for path, value in leaves(self._values):
-            if not isinstance(value, str) or "$" not in value:
-                continue
-            made = self._take(path, lambda text: environment.interpolate(text, lookup), value)
-            if made is None:
-                made = ""
-            elif made != value:
-                self.secrets.add(path)
-            holder: Any = self._values
-            for part in path[:-1]:
-                holder = holder[part]
-            holder[path[-1]] = made
-
-    def _variables(self, table: dict[str, Any], path: Keys) -> tuple[dict[str, str], tuple[Path, ...]]:
+    def _environment(self, table: dict[str, Any], path: Keys) -> tuple[dict[str, str], tuple[Path, ...]]:
+        """The service's variables, and the files that they come from."""
         merged: dict[str, str] = {}
         files = []
         for number, entry in _items(table, "env_files"):
-            here = (*path, "env_files", number)
             name = entry.removesuffix("?")
             file = self._root / os.path.expanduser(name)
             files.append(file)
-            if not file.is_file():
-                if name == entry:
-                    hint = f'make it, or write "{name}?" if it may be missing'
-                    self._wrong(here, f"there is no env file {name}", hint)
-                continue
-            found = self._take(here, lambda file: environment.read(file, self._environ), file)
-            merged |= found or {}
+            here = (*path, "env_files", number)
+            if file.is_file():
+                merged |= (
+                    self._take(here, lambda named: self.variables.of_file(named[0], named[1], path), (file, name)) or {}
+                )
+            elif name == entry:
+                hint = f'make it, or write "{name}?" if it may be missing'
+                self._wrong(here, f"there is no env file {name}", hint)
         for key, value in table.get("environment", {}).items():
+            here = (*path, "environment", key)
             if not key or "=" in key or "\0" in key:
-                self._wrong((*path, "environment", key), f"{key!r} cannot be a variable's name", "", at_key=True)
+                hint = "a name is not empty and has no = in it"
+                self._wrong(here, f"{key!r} cannot be a variable's name", hint, at_key=True)
             merged[key] = values.text(value)
-        self.secrets |= {(*path, "environment", key) for key in merged if key not in table.get("environment", {})}
+            self.variables.origins.pop(here, None)
         return merged, tuple(files)
 
     # services
@@ -145,12 +128,12 @@ class Builder:
         is_app = path == ("app",)
         name = "app" if is_app else str(path[-1])
         self._check_image(table, path)
-        variables, env_files = self._variables(table, path)
+        variables, env_files = self._environment(table, path)
         mounts = self._each(table, path, "mounts", lambda value: values.mount(value, self._root))
         mount = table.get("mount")
         if mount is not None:
             mount = self._take((*path, "mount"), lambda text: values.target(text, "mount"), mount)
-        self._check_targets(mounts, mount, path)
+        self.problems += fit.targets(mounts, mount, path)
         ports = [
             port
             for number, entry in _items(table, "ports")
@@ -211,20 +194,11 @@ class Builder:
         arguments = {key: values.text(item) for key, item in table.get("args", {}).items()}
         return Build(context, dockerfile, table.get("target"), arguments)
 
-    def _check_targets(self, mounts: list[Mount | None], mount: str | None, path: Keys) -> None:
-        seen = {mount: "the project folder"} if mount else {}
-        for number, made in enumerate(mounts):
-            if made is None:
-                continue
-            if made.target in seen:
-                hint = "give one of them another target"
-                self._wrong((*path, "mounts", number), f"{made.target} is already where {seen[made.target]} is", hint)
-            seen[made.target] = made.source or "a tmpfs"
-
     def _ready(self, table: dict[str, Any], path: Keys, ports: list[Port]) -> Ready | None:
         kinds = [kind for kind in READY_KINDS if kind in table]
         if not kinds:
-            self._wrong(path, "ready says nothing", "give it port, http, command or log: ready = { port = 8000 }")
+            if path not in self._incomplete:
+                self._wrong(path, "ready says nothing", "give it port, http, command or log: ready = { port = 8000 }")
             return None
         if len(kinds) > 1 and kinds != ["port", "http"]:
             self._wrong((*path, kinds[1]), f"ready has both {kinds[0]} and {kinds[1]}", "keep one of them", at_key=True)
@@ -249,7 +223,12 @@ class Builder:
         if action is Action.SIGNAL and "signal" not in table:
             self._wrong(path, 'action = "signal" needs a signal', 'say which: signal = "SIGHUP"')
         if action is not Action.SIGNAL and "signal" in table:
-            self._wrong((*path, "signal"), f'signal goes with action = "signal", not {action}', "", at_key=True)
+            self._wrong(
+                (*path, "signal"),
+                f'signal goes with action = "signal", not {action}',
+                'write action = "signal", or leave signal out',
+                at_key=True,
+            )
         if "run_user" in table and "run" not in table:
             self._wrong((*path, "run_user"), "run_user goes with run", "add run, or leave it out", at_key=True)
         return Rule(
@@ -283,57 +262,6 @@ class Builder:
                 external,
             )
         return volumes
-
-    def _check_dependencies(self, services: dict[str, Service], tables: dict[str, tuple[Keys, dict[str, Any]]]) -> None:
-        for service in services.values():
-            path = tables[service.name][0]
-            for number, dependency in enumerate(service.depends_on):
-                if dependency.service not in services:
-                    near = nearest(dependency.service, list(services))
-                    hint = f"did you mean {near!r}?" if near else "known services: " + ", ".join(services)
-                    self._wrong((*path, "depends_on", number), f"there is no service {dependency.service!r}", hint)
-        state: dict[str, bool] = {}  # False: being visited
-
-        def visit(name: str, trail: list[str]) -> None:
-            if state.get(name):
-                return
-            if name in state:
-                circle = " -> ".join([*trail[trail.index(name) :], name])
-                path = tables[trail[-1]][0]
-                self._wrong((*path, "depends_on"), f"services depend on each other in a circle: {circle}", "break it")
-                return
-            state[name] = False
-            for dependency in services[name].depends_on:
-                if dependency.service in services:
-                    visit(dependency.service, [*trail, name])
-            state[name] = True
-
-        for name in services:
-            visit(name, [])
-
-    def _check_ports(self, services: dict[str, Service], tables: dict[str, tuple[Keys, dict[str, Any]]]) -> None:
-        taken: dict[tuple[int, str], list[tuple[str, str]]] = {}
-        everywhere = ("0.0.0.0", "::")
-        for service in services.values():
-            for port in service.ports:
-                if port.host == 0:
-                    continue
-                others = taken.setdefault((port.host, port.protocol), [])
-                clash = next(
-                    (
-                        name
-                        for address, name in others
-                        if port.address == address or {address, port.address} & {*everywhere}
-                    ),
-                    None,
-                )
-                if clash:
-                    path = (*tables[service.name][0], "ports")
-                    whose = "twice" if clash == service.name else f"by {clash} too"
-                    self._wrong(
-                        path, f"port {port.host} is published {whose}", 'publish another: ports = ["8001:8000"]'
-                    )
-                others.append((port.address, service.name))
 
     def _watch(self) -> Watch:
         table = self._values.get("watch", {})

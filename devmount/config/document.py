@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from devmount.errors import ConfigError, UsageError
 
 LARGEST = 1024 * 1024  # bytes; a project file is written by hand
 TOML_ERROR = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+TWICE = ("Cannot declare", "Cannot overwrite", "Cannot mutate")  # tomllib's words
+HEADER = re.compile(r"\s*(\[\[?[^\]]*\]\]?)")
+KEY = re.compile(r"\s*([^=#\s][^=#]*?)\s*=")
 SHOWN = 100  # characters of a line
 
 
@@ -42,11 +46,24 @@ class Document:
         found = self._places.get(path)
         return found.key.line if found else None
 
-    def error(self, message: str, hint: str, place: Place | None) -> UsageError:
+    def locate(self, path: positions.Path, *, at_key: bool = False) -> tuple[tuple[int, int], str]:
+        """Line and column of a path, to sort by, and what an error says of them."""
+        place = self.place(path, at_key=at_key)
+        return ((place.line, place.column) if place else (0, 0)), self._where(place)
+
+    def label(self, path: positions.Path) -> str:
+        """Where a value came from, in short."""
+        line = self.line(path)
+        return self.path.name + (f":{line}" if line else "")
+
+    def error(self, message: str, hint: str, place: Place) -> UsageError:
         """An error that shows its line."""
+        return UsageError(message, self._where(place), hint)
+
+    def _where(self, place: Place | None) -> str:
         if place is None:
-            return UsageError(message, str(self.path), hint)
-        return UsageError(message, f"{self.path}:{place.line}:{place.column}\n{_excerpt(self.text, place)}", hint)
+            return str(self.path)
+        return f"{self.path}:{place.line}:{place.column}\n{_excerpt(self.text, place)}"
 
 
 def read(path: Path) -> Document:
@@ -89,21 +106,42 @@ def _syntax_error(path: Path, text: str, message: str) -> UsageError:
     else:
         place = Place(int(match[2]), int(match[3]), 1)
     document = Document(path, text, {})
-    words = match[1][0].lower() + match[1][1:]
-    return document.error(f"not TOML: {words}", _syntax_hint(match[1], lines, place), place)
+    if match[1].startswith(TWICE):
+        return _twice(document, lines, place)
+    words, hint = _syntax_words(match[1], lines[place.line - 1], place.column - 1)
+    return document.error(f"not TOML: {words}", hint, place)
 
 
-def _syntax_hint(message: str, lines: list[str], place: Place) -> str:
-    line = lines[place.line - 1].strip() if place.line <= len(lines) else ""
-    if "Cannot declare" in message or "Cannot overwrite" in message:
-        return "join the two; a table or key stands once"
+def _twice(document: Document, lines: list[str], place: Place) -> UsageError:
+    """A table or key that stands twice; ``place`` is where ``tomllib`` noticed, somewhere behind it."""
+    line = lines[place.line - 1]
+    found = HEADER.match(line) or KEY.match(line)
+    if found is None:
+        return document.error("not TOML: the key of this value stands twice", "leave one of them out", place)
+    name = found[1]
+    place = Place(place.line, found.start(1) + 1, len(name))
+    return document.error(f"not TOML: {name} stands twice", "join the two: a table or key stands once", place)
+
+
+def _syntax_words(message: str, line: str, column: int) -> tuple[str, str]:
+    """What is wrong, and what to do, from ``tomllib``'s message and the line that it is about."""
+    words = message[0].lower() + message[1:]
+    before, rest = line[:column].rstrip(), line[column:].strip()
+    if message.startswith("Illegal character '\\n'"):
+        return "the text is not closed", "end it with the quote that it begins with"
+    if message.startswith("Duplicate"):
+        return words, "leave one of them out"
+    if "Unescaped" in message:
+        return words, "write \\\\ for a backslash, or put the text in single quotes"
+    if message.startswith(("Invalid value", "Unclosed array")) and not rest and before.endswith(("[", ",")):
+        return "the list is not closed", "close it with ]"
     if message.startswith("Invalid value"):
-        return 'text stands in quotes: key = "text"'
-    if line.startswith("[") and "]" not in line:
-        return "close the header with ]"
+        return words, 'text stands in quotes: key = "text"' if rest else "give the key a value"
+    if line.lstrip().startswith("[") and "]" not in line:
+        return words, "close the header with ]"
     if "=" not in line and ":" in line:
-        return "TOML writes key = value"
-    return "see toml.io for how TOML is written"
+        return words, "TOML writes key = value"
+    return words, "see toml.io for how TOML is written"
 
 
 def _excerpt(text: str, place: Place) -> str:
@@ -113,5 +151,10 @@ def _excerpt(text: str, place: Place) -> str:
     part = "".join(char if char.isprintable() else "?" for char in part)
     at = place.column - 1 - begin
     number = str(place.line)
-    carets = "^" * max(1, min(place.length, len(part) - at))
-    return f"{number} | {part}\n{' ' * len(number)} | {' ' * at}{carets}"
+    carets = "^" * max(1, _width(part[at : at + place.length]))
+    return f"{number} | {part}\n{' ' * len(number)} | {' ' * _width(part[:at])}{carets}"
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal (Unicode Standard Annex 11): wide characters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

@@ -1,8 +1,10 @@
 """Variables: ``${NAME}`` in values, and the files of variables, which python-dotenv reads."""
 
 import io
+import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from devmount.config.values import Wrong
@@ -10,6 +12,7 @@ from devmount.config.values import Wrong
 REFERENCE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<braced>[^}]*)\}|(?P<open>\{))")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 DOTENV = ".env"
+LARGEST = 1024 * 1024  # bytes
 
 
 def interpolate(text: str, lookup: Callable[[str], str | None]) -> str:
@@ -42,46 +45,90 @@ def interpolate(text: str, lookup: Callable[[str], str | None]) -> str:
     return REFERENCE.sub(replace, text)
 
 
-def parse(text: str, *, interpolated: bool = True) -> dict[str, str | None]:
-    """What python-dotenv makes of a file's text; None for a name without "="."""
-    import logging
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """What a file of variables holds.
 
-    from dotenv import dotenv_values
+    ``lines``: the line of each name. ``skipped``: lines that are no assignment. ``taken``: names of the caller's own
+    variables that went into the values. ``path``: the file that was really read, links resolved.
+    """
 
-    logging.getLogger("dotenv.main").setLevel(
-        logging.ERROR
-    )  # its warnings name lines, not the file; ``malformed`` does
-    return dotenv_values(stream=io.StringIO(text), interpolate=interpolated)
+    values: Mapping[str, str | None]
+    lines: Mapping[str, int] = field(default_factory=dict)
+    skipped: tuple[int, ...] = ()
+    taken: frozenset[str] = frozenset()
+    path: Path = Path()
 
 
-def malformed(text: str) -> list[int]:
-    """The numbers of the lines that python-dotenv cannot read."""
+def parse(text: str, environ: Mapping[str, str], *, interpolate: bool = True, override: bool = True) -> EnvFile:
+    """What python-dotenv's ``dotenv_values`` makes of a file's text; None for a name without "=".
+
+    Args:
+        environ: the caller's environment, for ``${NAME}``.
+        interpolate: put values in for ``${NAME}``.
+        override: a name that an earlier line sets counts as that line has it, even where ``environ`` has it too.
+    """
     from dotenv.parser import parse_stream
+    from dotenv.variables import Variable, parse_variables
 
-    return [binding.original.line for binding in parse_stream(io.StringIO(text)) if binding.error]
+    values: dict[str, str | None] = {}
+    lines: dict[str, int] = {}
+    skipped: list[int] = []
+    taken: set[str] = set()
+
+    def value_of(variable: Variable) -> str:
+        for known in (values, environ) if override else (environ, values):
+            if variable.name in known:
+                if known is environ:
+                    taken.add(variable.name)
+                return known[variable.name] or ""
+        return variable.default or ""
+
+    for binding in parse_stream(io.StringIO(text.removeprefix("\ufeff"))):
+        if binding.error:
+            skipped.append(binding.original.line)
+        elif binding.key is not None:
+            value = binding.value
+            if value is not None and interpolate:
+                atoms = parse_variables(value)
+                value = "".join(value_of(atom) if isinstance(atom, Variable) else atom.resolve({}) for atom in atoms)
+            values[binding.key] = value
+            lines[binding.key] = _first_line(binding.original.string, binding.original.line)
+    return EnvFile(values, lines, tuple(skipped), frozenset(taken))
 
 
-def read(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def _first_line(text: str, line: int) -> int:
+    """The line of an assignment; python-dotenv counts the empty lines before it as its own."""
+    return line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def read(path: Path, environ: Mapping[str, str], *, override: bool = True) -> EnvFile:
     """The variables of a file; a name without "=" takes the caller's own value, if there is one, as with docker run.
 
     Raises:
-        Wrong: it cannot be read, or has a line that is no assignment.
+        Wrong: it cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            real = opened(file.fileno(), path)
+            data = file.read(LARGEST + 1)
     except OSError as error:
         raise Wrong(f"{path.name} cannot be read: {error.strerror}") from None
+    if len(data) > LARGEST:
+        raise Wrong(f"{path.name} is larger than {LARGEST // 1024} KiB", "this is no file of variables")
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Wrong(f"{path.name} is not UTF-8", "save it as UTF-8") from None
-    wrong = malformed(text)
-    if wrong:
-        raise Wrong(
-            f"{path.name}: line {wrong[0]} is no assignment", f"write NAME=value, or a # before it: {path}:{wrong[0]}"
-        )
-    found = {}
-    for name, value in parse(text).items():
-        if value is None:
-            value = environ.get(name)
-        if value is not None:
-            found[name] = value
-    return found
+    found = parse(text, environ, override=override)
+    own = {name for name, value in found.values.items() if value is None and name in environ}
+    values = {name: environ[name] if name in own else value for name, value in found.values.items()}
+    return replace(found, values=values, taken=found.taken | own, path=real)
+
+
+def opened(descriptor: int, path: Path) -> Path:
+    """Which file a descriptor is really of: what ``path`` leads to may have changed since it was opened."""
+    try:
+        return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+    except OSError:  # no Linux
+        return path.resolve()

@@ -1,14 +1,16 @@
 """The project file, the local file over it, the profile over both; each value keeps the place it came from."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from devmount.config.document import Document
-from devmount.config.keys import PROJECT, Problem, nearest
+from devmount.config.keys import PROJECT
+from devmount.config.overrides import Overrides
 from devmount.config.positions import Path as Keys
+from devmount.config.types import Problem, nearest
 from devmount.errors import UsageError
 
 LOCAL_NAME = ".devmount.local.toml"
@@ -19,13 +21,12 @@ ONE_OF = (("image", "build"),)  # one of them in a layer takes the place of the 
 class Origin:
     """Where a value came from: its document, and its path there."""
 
-    document: Document
+    document: "Document | Overrides"
     path: Keys
 
     @property
     def label(self) -> str:
-        line = self.document.line(self.path)
-        return self.document.path.name + (f":{line}" if line else "")
+        return self.document.label(self.path)
 
 
 @dataclass
@@ -34,6 +35,15 @@ class Layered:
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[Keys, Origin] = field(default_factory=dict)
+
+    def labels(self) -> Iterator[tuple[Keys, str]]:
+        """Where each value came from, tables apart: theirs would be taken for that of a default within."""
+        for path, origin in self.origins.items():
+            value: Any = self.values
+            for part in path:
+                value = value[part]
+            if not isinstance(value, dict):
+                yield path, origin.label
 
     def origin(self, path: Keys) -> Origin | None:
         """Of a path, or of the nearest thing around it; the origin's path is extended by what lies below."""
@@ -44,12 +54,20 @@ class Layered:
         return None
 
 
-def check(document: Document) -> list[Problem]:
+def check(document: Document | Overrides) -> list[Problem]:
     """The mistakes in keys and types of one document; what is wrong is taken out of its values."""
     problems = list(PROJECT.check(document.values, ()))
-    for problem in problems:
-        _remove(document.values, problem.path)
+    take_out(document.values, [problem.path for problem in problems])
     return problems
+
+
+def take_out(values: dict[str, Any], paths: Iterable[Keys]) -> None:
+    """Take what stands at ``paths`` out, and each table that cannot be without what it lost."""
+    paths = list(paths)
+    while paths:
+        for path in paths:
+            _remove(values, path)
+        paths = [problem.path for problem in PROJECT.check(values, ())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +78,14 @@ class Placed:
     error: UsageError
 
     @classmethod
-    def of(cls, problem: Problem, document: Document, path: Keys) -> "Placed":
+    def of(cls, problem: Problem, document: "Document | Overrides", path: Keys) -> "Placed":
         """``path``: that of the problem in the document."""
-        found = document.place(path, at_key=problem.at_key)
-        at = (found.line, found.column) if found else (0, 0)
-        return cls(at, document.error(problem.message, problem.hint, found))
+        at, where = document.locate(path, at_key=problem.at_key)
+        return cls(at, UsageError(problem.message, where, problem.hint))
 
 
-def layer(documents: list[Document], profile: str | None) -> Layered:
-    """Lay the documents over each other, then ``[profiles.NAME]`` of each.
+def layer(documents: list[Document], profile: str | None, overrides: Overrides) -> Layered:
+    """Lay the documents over each other, then ``[profiles.NAME]`` of each, then the variables.
 
     Raises:
         UsageError: there is no such profile.
@@ -77,8 +94,13 @@ def layer(documents: list[Document], profile: str | None) -> Layered:
     for document in documents:
         values = {key: value for key, value in document.values.items() if key != "profiles"}
         _merge(layered, layered.values, values, (), document, ())
-    if profile is None:
-        return layered
+    if profile is not None:
+        _merge_profile(layered, documents, profile)
+    _merge(layered, layered.values, overrides.values, (), overrides, ())
+    return layered
+
+
+def _merge_profile(layered: Layered, documents: list[Document], profile: str) -> None:
     known = [name for document in documents for name in document.values.get("profiles", {})]
     if profile not in known:
         near = nearest(profile, known)
@@ -87,11 +109,15 @@ def layer(documents: list[Document], profile: str | None) -> Layered:
     for document in documents:
         values = document.values.get("profiles", {}).get(profile, {})
         _merge(layered, layered.values, values, (), document, ("profiles", profile))
-    return layered
 
 
 def _merge(
-    layered: Layered, into: dict[str, Any], values: Mapping[str, Any], path: Keys, document: Document, lead: Keys
+    layered: Layered,
+    into: dict[str, Any],
+    values: Mapping[str, Any],
+    path: Keys,
+    document: Document | Overrides,
+    lead: Keys,
 ) -> None:
     for pair in ONE_OF:
         given = [key for key in pair if key in values]

@@ -81,6 +81,8 @@ def ports(value: "int | str") -> list[Port]:
     """The ports of one entry: 8000, "80:8000", "127.0.0.1:80:8000", "[::1]:80:8000", "8000-8002", "53:53/udp"."""
     text = str(value)
     hint = 'write 8000, "80:8000" or "0.0.0.0:80:8000"'
+    if isinstance(value, int) and not 1 <= value <= 65535:
+        raise Wrong(f"{value} is not a port: a port is a number from 1 to 65535", hint)
     body, slash, protocol = text.partition("/")
     protocol = protocol if slash else "tcp"
     if protocol not in ("tcp", "udp", "sctp"):
