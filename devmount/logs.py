@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from devmount.supervisor import RECORD_END, RECORD_START, Record, parse_record
 
+__all__ = ["Demultiplexer", "Line", "LogParser", "Record"]
+
 HEADER = struct.Struct(">BxxxL")  # of a frame: stream number and length (Docker's API, "attach to a container")
 STREAMS = {0: "stdout", 1: "stdout", 2: "stderr"}
 LONGEST_LINE = 64 * 1024  # bytes; a longer one goes on in another line
@@ -42,16 +44,20 @@ class Demultiplexer:
 
 
 class LogParser:
-    """A container's stream as lines and records, in order."""
+    """A container's stream as lines and records, in order.
 
-    def __init__(self) -> None:
-        self._frames = Demultiplexer()
+    Args:
+        tty: the container has a terminal; its stream then comes without frames, all of it as stdout.
+    """
+
+    def __init__(self, *, tty: bool = False) -> None:
+        self._frames = None if tty else Demultiplexer()
         self._rest = {"stdout": b"", "stderr": b""}
 
     def feed(self, data: bytes) -> list[Line | Record]:
         """What is whole after this chunk."""
         found: list[Line | Record] = []
-        for stream, content in self._frames.feed(data):
+        for stream, content in self._frames.feed(data) if self._frames else [("stdout", data)]:
             self._rest[stream] += content
             found += self._split(stream)
         return found
@@ -60,7 +66,7 @@ class LogParser:
         """What is left of lines without an end; at the end of the stream."""
         left = [Line(stream, _text(rest)) for stream, rest in self._rest.items() if rest]
         self._rest = dict.fromkeys(self._rest, b"")
-        return list(left)
+        return [*left]
 
     def _split(self, stream: str) -> list[Line | Record]:
         *whole, rest = self._rest[stream].split(b"\n")

@@ -14,7 +14,7 @@ from devmount import events, supervisor
 from devmount.engine.channel import Channel
 from devmount.engine.engine import Container, Engine
 from devmount.errors import DevmountError
-from devmount.logs import LogParser
+from devmount.logs import Line, LogParser, Record
 from devmount.model import Service
 
 Emit = Callable[[events.Event], None]
@@ -72,11 +72,12 @@ class Process:
     def attach(self, container: Container) -> None:
         """Follow this container from now on."""
         self.container = container
-        self._parser = LogParser()
+        self._parser = LogParser(tty=container.tty)
         channel: Channel
 
         def closed() -> None:
             if self._channel is channel:
+                self._show(self._parser.flush())
                 with self._changed:
                     self._channel = None
                     self._changed.notify_all()
@@ -215,7 +216,10 @@ class Process:
             raise DevmountError(f"{self.service.name} cannot be reached: {error}", container.name) from error
 
     def _receive(self, data: bytes) -> None:
-        for item in self._parser.feed(data):
+        self._show(self._parser.feed(data))
+
+    def _show(self, items: "list[Line | Record]") -> None:
+        for item in items:
             if isinstance(item, supervisor.ProcessStarted):
                 self._on_started(item.pid)
             elif isinstance(item, supervisor.ProcessExited):

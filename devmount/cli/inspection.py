@@ -60,7 +60,7 @@ def logs(
     from queue import SimpleQueue
 
     from devmount import events
-    from devmount.logs import Line, LogParser
+    from devmount.logs import Line, LogParser, Record
     from devmount.ui import printer
 
     given = context.obj
@@ -69,19 +69,24 @@ def logs(
     show = printer(sys.stdout, sys.stderr, json=json, services=list(given.known_project.services), color=None)
     queue: SimpleQueue[events.Event | DevmountError | None] = SimpleQueue()
 
-    def read(container_id: str, service: str) -> None:
-        parser = LogParser()
+    def read(container_id: str, service: str, tty: bool) -> None:
+        parser = LogParser(tty=tty)
+
+        def put(items: "list[Line | Record]") -> None:
+            for item in items:
+                if isinstance(item, Line):
+                    queue.put(events.Log(time=time.time(), service=service, stream=item.stream, line=item.text))
+
         try:
             for chunk in given.engine.logs(container_id, follow=follow, since=begin, tail=tail):
-                for item in parser.feed(chunk):
-                    if isinstance(item, Line):
-                        queue.put(events.Log(time=time.time(), service=service, stream=item.stream, line=item.text))
+                put(parser.feed(chunk))
+            put(parser.flush())
         except DevmountError as error:
             queue.put(error)
         queue.put(None)
 
     for container in containers:
-        threading.Thread(target=read, args=(container.id, container.service), daemon=True).start()
+        threading.Thread(target=read, args=(container.id, container.service, container.tty), daemon=True).start()
     left = len(containers)
     while left:
         item = queue.get()

@@ -25,6 +25,7 @@ class Container:
     running: bool
     paused: bool
     pid: int  # of its init, on the engine's host; 0 when it does not run
+    tty: bool
     exit_code: int
     started_at: str
     status: str
@@ -107,6 +108,7 @@ class Engine:
             running=bool(state["Running"]),
             paused=bool(state.get("Paused")),
             pid=int(state.get("Pid") or 0),
+            tty=bool(data["Config"].get("Tty")),
             exit_code=int(state.get("ExitCode") or 0),
             started_at=state.get("StartedAt", ""),
             status=str(state.get("Status", "")),

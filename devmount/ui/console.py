@@ -208,7 +208,7 @@ def _words(event: events.Event) -> str:
         return f"{PAST.get(event.action, event.action)} in {event.milliseconds:.1f} ms: {files}"
     if isinstance(event, events.Exited):
         how = f"by {event.signal}" if event.signal else f"with exit code {event.code}"
-        return f"exited {how}; the next change starts it again"
+        return f"exited {how}" + ("; the next change starts it again" if event.service == "app" else "")
     if isinstance(event, events.Stopping):
         return "stopping"
     return "stopped" if isinstance(event, events.Stopped) else ""
