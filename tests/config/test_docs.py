@@ -21,7 +21,8 @@ def told(result: dict[str, Any]) -> str:
 
 def line(row: dict[str, Any]) -> str:
     given = "".join(f", where {shown(f'{name}={value}')} is set" for name, value in row["env"].items())
-    return f"| {shown(row['text'])}{given} | {told(row['expected'])} | {told(row['compose'])} | {told(row['docker_run'])} |"
+    readings = (told(row[reader]) for reader in ("expected", "compose", "docker_run"))
+    return f"| {shown(row['text'])}{given} | {' | '.join(readings)} |"
 
 
 def differing() -> list[dict[str, Any]]:
