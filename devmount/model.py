@@ -112,6 +112,9 @@ class Service:
     depends_on: tuple[Dependency, ...] = ()
     on_change: tuple[Rule, ...] = ()
     tty: bool = False
+    network: str | None = None  # None: the project's own; "host", "none"
+    cap_add: tuple[str, ...] = ()  # without "CAP_"
+    privileged: bool = False
 
     @property
     def is_watched(self) -> bool:

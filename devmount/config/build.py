@@ -139,6 +139,11 @@ class Builder:
             for number, entry in _items(table, "ports")
             for port in self._take((*path, "ports", number), values.ports, entry) or []
         ]
+        if ports and "network" in table:
+            hint = "leave ports out, or network"
+            self._wrong(
+                (*path, "ports"), f'with network = "{table["network"]}" no port is published', hint, at_key=True
+            )
         return Service(
             name=name,
             image=table.get("image"),
@@ -166,6 +171,9 @@ class Builder:
                 if (rule := self._rule(entry, (*path, "on_change", number)))
             ),
             tty=bool(table.get("tty", False)),
+            network=table.get("network"),
+            cap_add=tuple(name for name in self._each(table, path, "cap_add", values.capability) if name),
+            privileged=bool(table.get("privileged", False)),
         )
 
     def _check_image(self, table: dict[str, Any], path: Keys) -> None:

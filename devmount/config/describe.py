@@ -101,6 +101,12 @@ def _service(service: Service, path: str, secrets: frozenset[str]) -> dict[str, 
         }
         for rule in service.on_change
     ]
+    if service.network:
+        made["network"] = service.network
+    if service.cap_add:
+        made["cap_add"] = list(service.cap_add)
+    if service.privileged:
+        made["privileged"] = True
     if service.tty:
         made["tty"] = True
     return made

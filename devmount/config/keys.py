@@ -106,6 +106,13 @@ SERVICE = Table(
             "What to do about which files; the first match wins.",
             [{"files": ["*.conf"], "action": "signal", "signal": "SIGHUP"}],
         ),
+        "network": Key(
+            Scalar(str, "a string", ("host", "none")),
+            'Another network than the project\'s: "host" (the machine\'s own; needs your trust) or "none".',
+            "none",
+        ),
+        "cap_add": Key(STRINGS, "Linux capabilities on top of the engine's; needs your trust.", ["SYS_PTRACE"]),
+        "privileged": Key(BOOLEAN, "All capabilities and devices of the machine; needs your trust.", True),
         "tty": Key(BOOLEAN, "Give the program a terminal; it is then restarted with its container.", True),
     },
     others={
@@ -118,6 +125,8 @@ SERVICE = Table(
         "cmd": "command",
         "working_dir": "mount",
         "workdir": "mount",
+        "network_mode": "network",
+        "capabilities": "cap_add",
         "stop_grace_period": "stop_timeout",
         "dockerfile": 'build = { dockerfile = "..." }',
     },

@@ -63,6 +63,14 @@ def signal_name(text: str) -> str:
     return found
 
 
+def capability(text: str) -> str:
+    """The name without CAP_ (capabilities(7)), in capitals."""
+    name = text.upper().removeprefix("CAP_")
+    if not re.fullmatch(r"[A-Z][A-Z_]*", name):
+        raise Wrong(f"{text!r} is not a capability", "write its name: SYS_PTRACE, NET_ADMIN, ...")
+    return name
+
+
 def project_name(text: str) -> str:
     if not NAME.fullmatch(text):
         raise Wrong(

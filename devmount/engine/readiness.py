@@ -38,6 +38,8 @@ def _command(engine: Engine, container: Container, argv: Sequence[str]) -> bool:
 
 def _http(container: Container, service: Service, ready: Ready) -> bool:
     wanted = ready.port or (service.ports[0].container if service.ports else None)
+    if service.network == "host" and wanted is not None:
+        return _answers("127.0.0.1", wanted, ready.http or "/")
     for published in container.ports:
         outside, _, inside = published.partition("->")
         if inside == f"{wanted}/tcp":

@@ -117,13 +117,15 @@ def spec(project: Project, service: Service, image: Image, host: Host, *, superv
         "OpenStdin": supervised or service.tty,
         "HostConfig": {
             "Init": True,
-            "NetworkMode": network_name(project),
+            "NetworkMode": service.network or network_name(project),
+            "CapAdd": list(service.cap_add),
+            "Privileged": service.privileged,
             "PortBindings": _port_bindings(service),
             "Mounts": [_mount(project, mount) for mount in mounts],
         },
-        "NetworkingConfig": {
-            "EndpointsConfig": {network_name(project): {"Aliases": [service.name]}},
-        },
+        "NetworkingConfig": {}
+        if service.network
+        else {"EndpointsConfig": {network_name(project): {"Aliases": [service.name]}}},
     }
     if target is not None:
         body["WorkingDir"] = target
