@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 # Where git is absent or the folder is no checkout, the sources are still complete; nothing below needs git.
 .DEFAULT_GOAL := help
-.PHONY: help setup engine lint format test demo up bench clean
+.PHONY: help setup engine podman lint format test demo up bench clean
 
 help:
 	@echo "make demo    run examples/flask, edit it, show the reload, stop"
@@ -31,14 +31,17 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --scripts-are-modules scripts/base-image scripts/demo scripts/engine
+	$(BIN)/mypy --scripts-are-modules scripts/base-image scripts/demo scripts/engine scripts/podman
 	$(BIN)/lint-imports
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: setup engine
+podman: setup
+	$(BIN)/python scripts/podman
+
+test: setup engine podman
 	$(BIN)/python -m pytest
 
 demo: setup engine

@@ -79,13 +79,6 @@ def remove_helper(engine: Engine, container: str) -> None:
             return
 
 
-def is_podman(engine: Engine) -> bool:
-    """Whether the engine is Podman, which unpacks into a volume only below the volume's own path."""
-    with explained("the engine does not tell its version"):
-        components = engine.client.version().get("Components") or ()
-    return any("podman" in part.get("Name", "").lower() for part in components)
-
-
 def labelled(engine: Engine, labels: Sequence[str]) -> list[dict[str, Any]]:
     """Id (``Id``) and ``Labels`` of every container that bears all of the labels, running or not."""
     with explained("the containers cannot be listed"):

@@ -1,4 +1,6 @@
-"""Finding the engine: which sockets are asked, in which order, and what is said when none answers."""
+"""Finding the engine: which sockets are asked, in which order, and what is said when none answers.
+
+Where none does but ``podman`` is installed, its service is started for this process (``engine.podman``)."""
 
 import json
 import os
@@ -7,44 +9,52 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devmount.errors import NoEngineError
+from devmount.errors import DevmountError, NoEngineError
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 TIMEOUT = 60  # seconds for one call of the API; long ones (attach, wait, build) have none
 PROBE_TIMEOUT = 5
+PODMAN = "podman"  # in the place of an address
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place where an engine may listen. ``explicit``: the user named it, so no other is asked."""
+    """A place where an engine may listen, or ``PODMAN``: have it listen."""
 
     url: str
     origin: str
-    explicit: bool = False
 
 
 def candidates(option: str | None, environ: Mapping[str, str]) -> Iterator[Candidate]:
-    """The engines to ask, best first; one that the user named is the only one."""
-    if option:
-        yield Candidate(option, "--engine", explicit=True)
-        return
-    for name in ("DEVMOUNT_ENGINE", "DOCKER_HOST"):
-        if environ.get(name):
-            yield Candidate(environ[name], name, explicit=True)
+    """The engines to ask, best first; one that the user named is the only one. The word ``podman`` names Podman's."""
+    named = [(option, "--engine"), *((environ.get(name), name) for name in ("DEVMOUNT_ENGINE", "DOCKER_HOST"))]
+    for url, origin in named:
+        if url == PODMAN:
+            yield from _podmans(environ)
+            return
+        if url:
+            yield Candidate(url, origin)
             return
     context = _context_host(environ)
     if context:
         yield context
-        if context.explicit:
-            return
+        return
     runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     yield Candidate("unix:///var/run/docker.sock", "Docker's socket")
     yield Candidate(f"unix://{runtime}/docker.sock", "rootless Docker's socket")
     yield Candidate(f"unix://{Path.home()}/.docker/run/docker.sock", "Docker Desktop's socket")
+    yield from _podmans(environ)
+
+
+def _podmans(environ: Mapping[str, str]) -> Iterator[Candidate]:
+    """Podman's sockets; last its service, started for this process."""
+    runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     yield Candidate(f"unix://{runtime}/podman/podman.sock", "Podman's socket of this user")
-    yield Candidate("unix:///run/podman/podman.sock", "Podman's socket")
+    if os.getuid() == 0:
+        yield Candidate("unix:///run/podman/podman.sock", "Podman's socket")
+    yield Candidate(PODMAN, "podman system service")
 
 
 def _context_host(environ: Mapping[str, str]) -> Candidate | None:
@@ -62,7 +72,7 @@ def _context_host(environ: Mapping[str, str]) -> Candidate | None:
         try:
             content = json.loads(meta.read_text())
             if content["Name"] == name:
-                return Candidate(content["Endpoints"]["docker"]["Host"], f"docker context {name!r}", explicit=True)
+                return Candidate(content["Endpoints"]["docker"]["Host"], f"docker context {name!r}")
         except (OSError, ValueError, KeyError):
             continue
     return None
@@ -81,14 +91,29 @@ def connect(option: str | None, environ: Mapping[str, str]) -> "APIClient":
             tried.append(f"{candidate.url} ({candidate.origin}): no such socket")
             continue
         try:
-            return _open(candidate.url, environ)
+            return _open(_served(environ) if candidate.url == PODMAN else candidate.url, environ)
         except Exception as error:  # the SDK's, requests', urllib3's, paramiko's: each an answer
-            tried.append(f"{candidate.url} ({candidate.origin}): {_reason(error)}")
+            place = candidate.origin if candidate.url == PODMAN else f"{candidate.url} ({candidate.origin})"
+            tried.append(f"{place}: {_reason(error)}")
     raise NoEngineError(
         "no container engine answers",
         "tried " + "; ".join(tried),
         "start Docker or Podman, add yourself to its group, or name it with --engine URL or DOCKER_HOST",
     )
+
+
+def _served(environ: Mapping[str, str]) -> str:
+    """The address of a Podman service that runs as long as this process.
+
+    Raises:
+        DevmountError: ``podman`` is not installed, or its service does not come up.
+    """
+    from devmount.engine import podman
+
+    program = podman.program(environ)
+    if program is None:
+        raise DevmountError("podman is not installed")
+    return podman.Service(program, environ).url
 
 
 def _open(url: str, environ: Mapping[str, str]) -> "APIClient":

@@ -1,13 +1,17 @@
 """The calls devmount makes to an engine, in its own terms. Every failure is a ``DevmountError``."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from devmount import supervisor
 from devmount.engine import spec as specs
+from devmount.engine import stopping
 from devmount.engine.channel import Channel
+from devmount.engine.container import Container as Container
+from devmount.engine.container import explained as explained
+from devmount.engine.container import is_missing, parse
 from devmount.errors import DevmountError
 from devmount.model import Project, Volume
 
@@ -15,64 +19,34 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
-    """A container as the engine describes it."""
-
-    id: str
-    name: str
-    labels: Mapping[str, str]
-    running: bool
-    paused: bool
-    pid: int  # of its init, on the engine's host; 0 when it does not run
-    tty: bool
-    exit_code: int
-    started_at: str
-    status: str
-    ports: tuple[str, ...]  # "127.0.0.1:8000->8000/tcp" each
-
-    @property
-    def service(self) -> str:
-        return self.labels.get(specs.SERVICE_LABEL, "")
-
-    @property
-    def supervised(self) -> bool:
-        return self.labels.get(specs.SUPERVISED_LABEL) == "1"
-
-
-@contextmanager
-def explained(what: str, where: str = "") -> Iterator[None]:
-    """Turn the SDK's and the connection's errors within into one ``DevmountError`` that says what was being done."""
-    import requests
-    from docker.errors import DockerException
-
-    try:
-        yield
-    except (DockerException, requests.RequestException) as error:
-        explanation = getattr(error, "explanation", None) or str(error)
-        text = explanation.decode(errors="replace") if isinstance(explanation, bytes) else str(explanation)
-        raise DevmountError(f"{what}: {' '.join(text.split())[:500]}", where) from error
-
-
-def _is_missing(error: DevmountError) -> bool:
-    return getattr(error.__cause__, "status_code", None) == 404
-
-
 class Engine:
     """An engine that answered."""
 
     def __init__(self, client: "APIClient") -> None:
         self.client: Any = client  # the SDK's types leave out half of what is called here
+        self._is_podman: bool | None = None
 
     def version(self) -> str:
         with explained("the engine does not tell its version"):
             return str(self.client.version()["Version"])
+
+    def is_podman(self) -> bool:
+        """Whether it is Podman behind the Docker API; asked once."""
+        if self._is_podman is None:
+            with explained("the engine does not tell its version"):
+                components = self.client.version().get("Components") or ()
+            self._is_podman = any("podman" in part.get("Name", "").lower() for part in components)
+        return self._is_podman
 
     def is_rootless(self) -> bool:
         """Whether the engine maps its root to the user who runs it."""
         with explained("the engine does not answer"):
             options = self.client.info().get("SecurityOptions") or []
         return any("rootless" in option for option in options)
+
+    def is_local(self) -> bool:
+        """Whether it listens on a socket of this machine, so that its paths are this machine's."""
+        return str(self.client.base_url).startswith("http+docker://localhost")
 
     # containers
 
@@ -99,44 +73,31 @@ class Engine:
         """The container of that id or name."""
         with explained("the container cannot be inspected", container):
             data = self.client.inspect_container(container)
-        state = data["State"]
-        published = data["NetworkSettings"].get("Ports") or {}
-        return Container(
-            id=data["Id"],
-            name=data["Name"].lstrip("/"),
-            labels=data["Config"].get("Labels") or {},
-            running=bool(state["Running"]),
-            paused=bool(state.get("Paused")),
-            pid=int(state.get("Pid") or 0),
-            tty=bool(data["Config"].get("Tty")),
-            exit_code=int(state.get("ExitCode") or 0),
-            started_at=state.get("StartedAt", ""),
-            status=str(state.get("Status", "")),
-            ports=tuple(
-                f"{binding['HostIp'] or '0.0.0.0'}:{binding['HostPort']}->{port}"
-                for port, bindings in sorted(published.items())
-                for binding in bindings or ()
-            ),
-        )
+        return parse(data)
 
     def publisher(self, port: int) -> str:
         """The name of the container that publishes this host port; empty when none does."""
         with explained("the containers cannot be listed"):
-            rows = self.client.containers(filters={"publish": str(port)})
-        return str(rows[0]["Names"][0]).lstrip("/") if rows else ""
+            rows = self.client.containers()  # Podman 4 has no filter for it
+        for row in rows:
+            if any(entry.get("PublicPort") == port for entry in row.get("Ports") or ()):
+                return str(row["Names"][0]).lstrip("/")
+        return ""
 
     def exists(self, container: str) -> bool:
         """Whether a container of that id or name is there."""
         try:
             self.inspect(container)
         except DevmountError as error:
-            if _is_missing(error):
+            if is_missing(error):
                 return False
             raise
         return True
 
     def create(self, spec: specs.Spec) -> str:
         """Create the container; its id."""
+        if self.is_podman() and self.is_local():
+            _check_binds(spec)
         with explained(f"the container {spec.name} cannot be created"):
             return str(self.client.create_container_from_config(dict(spec.body), spec.name or None)["Id"])
 
@@ -155,7 +116,7 @@ class Engine:
     def stop(self, container: str, timeout: float) -> None:
         """SIGTERM (or the container's own signal), then SIGKILL after ``timeout`` seconds, rounded up to whole ones."""
         with explained("the container cannot be stopped", container):
-            self.client.stop(container, timeout=math.ceil(timeout))
+            stopping.stop(self.client, container, timeout, podman=self.is_podman())
 
     def restart(self, container: str, timeout: float) -> None:
         """Stop as ``stop`` does, and start the same container."""
@@ -164,7 +125,7 @@ class Engine:
 
     def kill(self, container: str, signal: str = "SIGKILL") -> None:
         with explained(f"{signal} cannot be sent", container):
-            self.client.kill(container, signal)
+            stopping.kill(self.client, container, signal, podman=self.is_podman())
 
     def remove(self, container: str) -> None:
         """Remove the container, running or not; what is gone already is no error. Its volumes stay."""
@@ -172,14 +133,22 @@ class Engine:
             with explained("the container cannot be removed", container):
                 self.client.remove_container(container, force=True, v=False)
         except DevmountError as error:
-            if not _is_missing(error):
+            if not is_missing(error):
                 raise
 
     def attach(self, container: str, receive: Callable[[bytes], None], closed: Callable[[], None]) -> Channel:
         """Open the container's streams from now on; see ``Channel``."""
+        again = self.is_podman() and (found := self.inspect(container)).running and found.supervised
         with explained("the container's streams cannot be opened", container):
             raw = self.client.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-        return Channel(raw, receive, closed)
+            # Podman's conmon ends the container's standard input with the first connection: later ones enter by exec.
+            commands = self._enter(container) if again else None
+        return Channel(raw, receive, closed, commands)
+
+    def _enter(self, container: str) -> Any:
+        """The connection of a process in the container whose standard input goes to the supervisor's channel."""
+        made = self.client.exec_create(container, supervisor.entrance(), stdin=True)
+        return self.client.exec_start(made["Id"], socket=True)
 
     def has_path(self, container: str, path: str) -> bool:
         """Whether ``path`` is there in the container's file system, running or not."""
@@ -289,7 +258,7 @@ class Engine:
             with explained("the volume cannot be inspected", name):
                 return dict(self.client.inspect_volume(name))
         except DevmountError as error:
-            if _is_missing(error):
+            if is_missing(error):
                 return None
             raise
 
@@ -302,3 +271,12 @@ class Engine:
     def remove_volume(self, name: str) -> None:
         with explained("the volume cannot be removed", name):
             self.client.remove_volume(name)
+
+
+def _check_binds(spec: specs.Spec) -> None:
+    """Docker refuses a bind whose source is missing; Podman makes a folder of root's there."""
+    for mount in spec.body["HostConfig"]["Mounts"]:
+        if mount["Type"] == "bind" and not os.path.lexists(mount["Source"]):
+            raise DevmountError(
+                f"the container {spec.name} cannot be created: bind source path does not exist: {mount['Source']}"
+            )

@@ -109,7 +109,7 @@ def _split(name: str) -> tuple[str, str | None]:
 
 
 def _build(engine: Engine, name: str, build: Build, progress: Progress) -> None:
-    if _has_buildx():
+    if not engine.is_podman() and _has_buildx():  # Podman has no BuildKit behind its socket
         _build_with_buildx(engine, name, build, progress)
     else:
         _build_with_sdk(engine, name, build, progress)

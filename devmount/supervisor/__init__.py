@@ -59,6 +59,15 @@ def command(argv: Sequence[str], stop_signal: str) -> list[str]:
     return ["sh", "-c", script(), "devmount", _short(stop_signal), *argv]
 
 
+def entrance() -> list[str]:
+    """A command, to be run in the container as its user, that hands lines of its standard input to the supervisor.
+
+    The supervisor is what init starts first, so of the processes after init it has the lowest id, always.
+    """
+    find = 'n=2; until [ -d "/proc/$n" ]; do n=$((n + 1)); done'
+    return ["sh", "-c", f'{find}; while read -r line; do echo "$line"; done >"/proc/$n/fd/3"']
+
+
 def restart(signal: str) -> bytes:
     return f"restart {_short(signal)}\n".encode()
 

@@ -89,7 +89,7 @@ def write(engine: Engine, project: Project, way: Way, volume: str, content: Iter
     with helper.helper(engine, project, way.image, volume, writable=True, command=IN) as made:
         if way.is_full:
             streams.feed(engine, made, encoded(content, TOP))
-        elif archive.is_podman(engine):
+        elif engine.is_podman():
             archive.upload(engine, made, helper.MOUNT, encoded(content, b"."))  # it unpacks nowhere else
         else:
             # Docker takes the top folder's owner and mode only from an entry with a name, and symbolic links only

@@ -1,6 +1,7 @@
-"""The supervised program on a real engine."""
+"""The supervised program, its channel and its signals, on every engine."""
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,6 @@ import pytest
 from devmount import events
 from devmount.engine import images
 from devmount.engine import spec as specs
-from devmount.engine.connect import connect
 from devmount.engine.engine import Engine
 from devmount.model import Project, Service
 from devmount.process import Process, State
@@ -22,11 +22,6 @@ BOUND = 20.0  # seconds within which an event must come
 LOOP = "trap 'echo bye; exit 3' TERM; echo hello; while :; do sleep 0.02; done"
 
 Start = Callable[[str], Process]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(connect(None, os.environ))
 
 
 @pytest.fixture
@@ -134,3 +129,35 @@ def test_a_stop_from_outside_is_forwarded_to_the_program(
     engine.stop(process.container.id, 10)
     line(inbox, "bye")
     assert engine.inspect(process.container.id).exit_code == 3
+
+
+def test_a_session_takes_over_a_running_program_and_commands_it(
+    engine: Engine, start: Start, inbox: "SimpleQueue[events.Event]"
+) -> None:
+    first = start(LOOP)
+    line(inbox, "hello")
+    container = first.container
+    assert container is not None
+    first.detach()
+    later: SimpleQueue[events.Event] = SimpleQueue()
+    second = Process(engine, first.service, later.put, lambda lost: None)
+    second.attach(engine.inspect(container.id))
+    second.adopt(BOUND)
+    assert second.state is State.RUNNING
+    second.restart()
+    line(later, "bye")
+    line(later, "hello")
+    assert engine.inspect(container.id).started_at == container.started_at
+    second.detach()
+
+
+def test_a_command_reaches_the_program_within_milliseconds(start: Start, inbox: "SimpleQueue[events.Event]") -> None:
+    process = start("trap 'echo got it' HUP; echo hello; while :; do sleep 0.01; done")
+    line(inbox, "hello")
+    took = []
+    for _ in range(5):
+        begun = time.monotonic()
+        process.signal("SIGHUP")
+        line(inbox, "got it")
+        took.append(time.monotonic() - begun)
+    assert min(took) < 0.2, took  # an engine's call to restart takes longer than that
