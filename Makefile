@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 # Where git is absent or the folder is no checkout, the sources are still complete; nothing below needs git.
 .DEFAULT_GOAL := help
-.PHONY: help setup engine podman lint format test demo up bench clean
+.PHONY: help setup engine podman lint format docs test demo up bench clean
 
 help:
 	@echo "make demo    run examples/flask, edit it, show the reload, stop"
@@ -13,6 +13,7 @@ help:
 	@echo "make test    every test, on a real engine"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make format  let ruff mend and format"
+	@echo "make docs    the documentation as pages, in build/docs; a broken link is an error"
 	@echo "make bench   measure reloads against other ways"
 	@echo "make clean   remove what make made"
 
@@ -27,12 +28,16 @@ engine: setup
 	$(BIN)/python scripts/engine
 	$(BIN)/python scripts/base-image
 
-lint: setup
+lint: setup docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy scripts/docs.py
 	$(BIN)/mypy --scripts-are-modules scripts/base-image scripts/demo scripts/engine scripts/podman
 	$(BIN)/lint-imports
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
 
 format: setup
 	$(BIN)/ruff check --fix .
