@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 # Where git is absent or the folder is no checkout, the sources are still complete; nothing below needs git.
 .DEFAULT_GOAL := help
-.PHONY: help setup engine podman lint format docs test demo up bench clean
+.PHONY: help setup engine podman editors lint format docs test demo up bench clean
 
 help:
 	@echo "make demo    run examples/flask, edit it, show the reload, stop"
@@ -46,7 +46,10 @@ format: setup
 podman: setup
 	$(BIN)/python scripts/podman
 
-test: setup engine podman
+editors:
+	scripts/editors
+
+test: setup engine podman editors
 	$(BIN)/python -m pytest
 
 demo: setup engine

@@ -34,6 +34,8 @@ USUAL = """
 \\#*\\#
 *___jb_old___
 *___jb_tmp___
+*___jb_bak___
+*.vsctmp
 *-go-tmp-umask
 4913
 .goutputstream-*

@@ -295,9 +295,13 @@ def wait_for_page(url: str, text: str, timeout: float = 30) -> str:
 
 
 def wait_until(
-    condition: Callable[[], bool], timeout: float = 30, message: Callable[[], str] = lambda: "condition not met"
+    condition: Callable[[], bool],
+    timeout: float = 30,
+    message: Callable[[], str] = lambda: "condition not met",
+    *,
+    interval: float = 0.005,
 ) -> None:
-    """Looks every 5 ms until the condition holds.
+    """Looks every ``interval`` seconds until the condition holds.
 
     Raises:
         AssertionError: it did not within ``timeout`` seconds.
@@ -306,7 +310,7 @@ def wait_until(
     while not condition():
         if time.monotonic() >= deadline:
             raise AssertionError(f"{message()} (within {timeout} s)")
-        time.sleep(0.005)
+        time.sleep(interval)
 
 
 def free_port() -> int:
