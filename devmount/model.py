@@ -39,12 +39,18 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """How an image is built. ``context`` is a folder on the host."""
+    """How an image is built. ``context`` is a folder on the host, links resolved."""
 
     context: Path
     dockerfile: str = "Dockerfile"  # relative to the context
     target: str | None = None
     args: Mapping[str, str] = field(default_factory=dict)
+    found: Path | None = None  # the Dockerfile, links resolved, as it was when the file was read
+
+    @property
+    def file(self) -> Path:
+        """The Dockerfile."""
+        return self.found or self.context / self.dockerfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +71,21 @@ class MountType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One ``mounts`` entry. ``source``: an absolute host path, the volume's name in the file, or "" for tmpfs."""
+    """One ``mounts`` entry. ``source``: an absolute host path, the volume's name in the file, or "" for tmpfs.
+
+    ``found``: what a bind's source led to when the file was read, links resolved; that is what is trusted and mounted.
+    """
 
     type: MountType
     source: str
     target: str
     read_only: bool = False
+    found: str = ""
+
+    @property
+    def real(self) -> str:
+        """What is mounted: for a bind the source without links."""
+        return self.found or self.source
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ def follow_background(project: Project, *, json: bool) -> int:
     arguments = [word for word in sys.argv[1:] if word not in ("-d", "--detach", "--json")]
     with open(path, "wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "devmount", *arguments, "--json"],
+            # -P: a module in the project's folder must not stand in for one of ours
+            [sys.executable, "-P", "-m", "devmount", *arguments, "--json"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

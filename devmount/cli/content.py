@@ -47,7 +47,7 @@ def backup(
     from devmount.volumes.backup import backup as write
 
     given: Context = context.obj
-    engine, project = given.engine, given.project
+    project, engine = given.project_of_volumes, given.engine
     if bool(names) == every:
         raise UsageError("say which volumes, or --all", "", "devmount volume backup data")
     if output is not None and (every or len(names or []) > 1):
@@ -125,7 +125,7 @@ def restore(
     from devmount.volumes import verify, work
 
     given: Context = context.obj
-    engine, project = given.engine, given.project
+    project, engine = given.project_of_volumes, given.engine
     volume = work.target(project, name)
     path = file
     if path is None:
@@ -166,7 +166,7 @@ def copy(
     from devmount.volumes import work
 
     given: Context = context.obj
-    engine, project = given.engine, given.project
+    project, engine = given.project_of_volumes, given.engine
     if new is None and to is None:
         raise UsageError("say the copy's name, or another engine", "", "devmount volume copy data data2")
     with work.work(engine, project) as done:
@@ -205,7 +205,7 @@ def import_(
     from devmount.volumes.plain import import_content
 
     given: Context = context.obj
-    engine, project = given.engine, given.project
+    project, engine = given.project_of_volumes, given.engine
     volume = work.target(project, name)
     with work.work(engine, project) as done:
         say(done)
@@ -229,7 +229,7 @@ def export(
     from devmount.volumes.plain import export_content
 
     given: Context = context.obj
-    engine, project = given.engine, given.project
+    project, engine = given.project_of_volumes, given.engine
     if str(out) == "-" and sys.stdout.isatty():
         raise UsageError("a tar is not for a terminal", "", "send it somewhere: devmount volume export data - | tar t")
     with work.work(engine, project) as done:

@@ -55,6 +55,46 @@ class Context:
         return self.loaded.project
 
     @cached_property
+    def allowed_project(self) -> "Project":
+        """The project, for what starts something of it; see ``trust.require``.
+
+        Raises:
+            DevmountError: it asks for what its user has not allowed.
+        """
+        from devmount.cli.trust import require
+
+        require(self, self.loaded)
+        return self.project
+
+    @cached_property
+    def project_of_volumes(self) -> "Project":
+        """The project, for what makes its volumes or mounts them in a container of devmount's own.
+
+        Raises:
+            DevmountError: what is to be in them lies elsewhere, and its user has not allowed it.
+        """
+        from devmount.cli.trust import require
+
+        require(self, self.loaded, only_volumes=True)
+        return self.project
+
+    def require_trust(self) -> None:
+        """Return only if the user has allowed all that the project asks for; else as ``allowed_project``."""
+        _ = self.allowed_project
+
+    def reread(self) -> "Project":
+        """The project as its file is now, for a session that runs.
+
+        Raises:
+            DevmountError: it is wrong, or asks for what its user has not allowed.
+        """
+        from devmount.cli.trust import require
+
+        loaded = self.load()
+        require(self, loaded, goes_on=True)
+        return loaded.project
+
+    @cached_property
     def known_project(self) -> "Project":
         """The project, for commands that act on what there is: where its file is wrong, by the engine's labels.
 

@@ -68,6 +68,7 @@ def restart(context: typer.Context, services: Services = None) -> None:
     given: Context = context.obj
     if _ask_session(given, "restart", services or list(given.project.services)):
         return
+    given.require_trust()
     for container in given.containers(services or []):
         given.engine.restart(container.id, _timeout(given, container.service))
         typer.echo(f"restarted {container.service}")
@@ -91,6 +92,7 @@ def start(context: typer.Context, services: Services = None) -> None:
     names = [service.name for service in given.project.in_order(services or given.project.services)]
     if _ask_session(given, "start", names):
         return
+    given.require_trust()
     for container in _in_order(given.containers(names if services else []), names):
         if not container.running:
             given.engine.start(container.id, container.name)

@@ -48,7 +48,7 @@ def run(
     from devmount.provision import Provision
     from devmount.ui import printer
 
-    project, engine = context.obj.project, context.obj.engine
+    project, engine = context.obj.allowed_project, context.obj.engine
     show = printer(sys.stderr, sys.stderr, json=False, services=list(project.services), color=None)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     spec = Provision(engine, project, show.show).one_off(project.app, command, tty=terminal)

@@ -28,10 +28,11 @@ def up(
     given.check(services or [])
     lock = SessionLock(project.root)
     lock.acquire()
-    if detach:
-        lock.release()
-        return follow_background(project, json=json)
     try:
+        given.require_trust()
+        if detach:
+            lock.release()
+            return follow_background(project, json=json)
         return _follow(context, services or [], build=build, keep=keep, watch=not no_watch, json=json)
     finally:
         lock.release()
@@ -45,7 +46,7 @@ def _follow(context: typer.Context, services: list[str], *, build: bool, keep: b
     from devmount.ui.keys import Keys
 
     given = context.obj
-    project = given.project
+    project = given.allowed_project
     show = printer(sys.stdout, sys.stderr, json=json, services=list(project.services), color=None)
 
     def publish(event: Event) -> None:
@@ -59,7 +60,7 @@ def _follow(context: typer.Context, services: list[str], *, build: bool, keep: b
         project,
         given.engine,
         publish,
-        lambda: given.load().project,
+        given.reread,
         services=services,
         build=build,
         keep=keep,

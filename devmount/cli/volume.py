@@ -57,12 +57,13 @@ def create(context: typer.Context, names: Names) -> None:
     from devmount.volumes import work
 
     given: Context = context.obj
-    targets = [work.target(given.project, name) for name in names]
-    with work.work(given.engine, given.project) as done:
+    project, engine = given.project_of_volumes, given.engine
+    targets = [work.target(project, name) for name in names]
+    with work.work(engine, project) as done:
         content.say(done)
         for volume in targets:
-            there = given.engine.volume(volume.engine_name) is not None
-            given.engine.ensure_volume(given.project, volume)
+            there = engine.volume(volume.engine_name) is not None
+            engine.ensure_volume(project, volume)
             typer.echo(f"{volume.name} is there already" if there else f"made {volume.name} ({volume.engine_name})")
 
 

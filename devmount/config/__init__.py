@@ -25,7 +25,8 @@ class Loaded:
 
     ``origins``: where values came from, "app.image" -> ".devmount.toml:5". ``secrets``: dotted paths of values that
     came from env files and variables. ``taken``: names of the caller's own variables that went into values.
-    ``env_files``: the files of variables that were read, links resolved. ``texts``: of the project's files, by name.
+    ``env_files``: the files of variables that were read, links resolved, and the table whose program gets what they
+    hold ("" for those of ``${NAME}``). ``texts``: of the project's files, by name.
     """
 
     project: Project
@@ -33,7 +34,7 @@ class Loaded:
     secrets: frozenset[str]
     warnings: tuple[str, ...]
     taken: frozenset[str]
-    env_files: tuple[Path, ...]
+    env_files: Mapping[Path, str]
     texts: Mapping[str, str]
 
 
@@ -103,7 +104,7 @@ def load(file: Path, *, profile: str | None, environ: Mapping[str, str]) -> Load
         frozenset(_dotted(path) for path in secrets),
         tuple(known.warnings),
         frozenset(known.taken),
-        tuple(known.files),
+        {path: _dotted(service) for path, service in known.files.items()},
         {document.path.name: document.text for document in documents},
     )
 

@@ -74,6 +74,10 @@ class Builder:
         project_name = given or values.safe_name(self._root.name)
         tables = self._tables()
         services = {key: self._service(table, path) for key, (path, table) in tables.items()}
+        what = values.refused(str(self._root))
+        if what is not None and any(service.mount is not None for service in services.values()):
+            hint = f"move {self._files[0].name} into a folder of its own"
+            self._wrong((), f"the project folder, {self._root}, is {what}, which is never mounted", hint)
         volumes = self._volumes(project_name, services)
         paths = {name: path for name, (path, _) in tables.items()}
         self.problems += fit.dependencies(services, paths)
@@ -187,20 +191,21 @@ class Builder:
 
     def _build(self, value: "str | dict[str, Any]", path: Keys) -> Build | None:
         table: dict[str, Any] = {"context": value} if isinstance(value, str) else value
-        context = Path(os.path.normpath(self._root / os.path.expanduser(table.get("context", "."))))
+        named = Path(os.path.normpath(self._root / os.path.expanduser(table.get("context", "."))))
+        context = Path(os.path.realpath(named))
         here = path if isinstance(value, str) or "context" not in table else (*path, "context")
         if not context.is_dir():
-            self._wrong(here, f"there is no folder {context}", "build names the folder with the Dockerfile")
+            self._wrong(here, f"there is no folder {named}", "build names the folder with the Dockerfile")
             return None
         dockerfile = table.get("dockerfile", "Dockerfile")
         if not (context / dockerfile).is_file():
             here = (*path, "dockerfile") if "dockerfile" in table else here
             self._wrong(
-                here, f"there is no {dockerfile} in {context}", "make it, or name another: build = { dockerfile = ... }"
+                here, f"there is no {dockerfile} in {named}", "make it, or name another: build = { dockerfile = ... }"
             )
             return None
         arguments = {key: values.text(item) for key, item in table.get("args", {}).items()}
-        return Build(context, dockerfile, table.get("target"), arguments)
+        return Build(context, dockerfile, table.get("target"), arguments, Path(os.path.realpath(context / dockerfile)))
 
     def _ready(self, table: dict[str, Any], path: Keys, ports: list[Port]) -> Ready | None:
         kinds = [kind for kind in READY_KINDS if kind in table]

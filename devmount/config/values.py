@@ -156,7 +156,10 @@ def mount(value: "str | dict[str, object]", root: Path) -> Mount:
             return Mount(kind, "", inside, read_only)
         if not source:
             raise Wrong(f"a {kind} needs a source", "name a path, or a volume")
-        return Mount(kind, _bind(source, root) if kind is MountType.BIND else _volume(source), inside, read_only)
+        if kind is MountType.VOLUME:
+            return Mount(kind, _volume(source), inside, read_only)
+        path, real = _bind(source, root)
+        return Mount(kind, path, inside, read_only, real)
     source, colon, rest = value.partition(":")
     inside, _, options = rest.partition(":")
     if not colon or not source or not inside:
@@ -165,23 +168,33 @@ def mount(value: "str | dict[str, object]", root: Path) -> Mount:
         )
     if options not in ("", "ro", "rw"):
         raise Wrong(f"{value!r}: unknown option {options!r}", "ro, or nothing")
-    is_bind = source[0] in "./~"
-    path = _bind(source, root) if is_bind else _volume(source)
-    return Mount(MountType.BIND if is_bind else MountType.VOLUME, path, target(inside), options == "ro")
+    if source[0] not in "./~":
+        return Mount(MountType.VOLUME, _volume(source), target(inside), options == "ro")
+    path, real = _bind(source, root)
+    return Mount(MountType.BIND, path, target(inside), options == "ro", real)
 
 
-def _bind(source: str, root: Path) -> str:
+def refused(real: str) -> str | None:
+    """What a path without links is that is never mounted; None where it may be."""
+    if real == "/":
+        return "the whole file system"
+    if real == os.path.realpath(os.path.expanduser("~")):
+        return "the home folder itself"
+    data = (os.path.realpath(os.path.expanduser(folder)) for folder in ENGINE_DATA)
+    return "the engine's own data" if any(Path(real).is_relative_to(folder) for folder in data) else None
+
+
+def _bind(source: str, root: Path) -> tuple[str, str]:
+    """A bind's source as the file says it, absolute, and what it leads to."""
     path = os.path.normpath(os.path.join(root, os.path.expanduser(source)))
     real = os.path.realpath(path)
-    refused = {"/": "the whole file system", os.path.realpath(os.path.expanduser("~")): "the home folder itself"}
-    refused |= {os.path.realpath(os.path.expanduser(data)): "the engine's own data" for data in ENGINE_DATA}
-    if real in refused:
-        raise Wrong(f"{source!r} is {refused[real]}, which is never mounted", "mount the folder in it that is needed")
+    if (what := refused(real)) is not None:
+        raise Wrong(f"{source!r} is {what}, which is never mounted", "mount the folder in it that is needed")
     if not os.path.lexists(path):
         raise Wrong(
             f"{source!r} is not there: {path}", "make it first; a missing source is not made as an empty folder"
         )
-    return path
+    return path, real
 
 
 def _volume(name: str) -> str:

@@ -42,14 +42,15 @@ class Variables:
     """The caller's environment, ``.env`` and env files, read as they are asked for.
 
     ``origins``: where the variables of env files stand, ".env:3". ``secrets``: what is not to be shown.
-    ``taken``: names of the caller's own variables that went into values. ``files``: those read, links resolved.
+    ``taken``: names of the caller's own variables that went into values. ``files``: those read, links resolved, and
+    the service that gets what they hold; none for ``.env``, which is for ``${NAME}``.
     """
 
     def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
         self.origins: dict[Keys, str] = {}
         self.warnings: list[str] = []
         self.taken: set[str] = set()
-        self.files: list[Path] = []
+        self.files: dict[Path, Keys] = {}
         self._dotenv = root / environment.DOTENV
         self._environ = environ
         self._own: Mapping[str, str | None] | None = None  # of .env
@@ -69,7 +70,7 @@ class Variables:
             self.taken.add(name)
             return self._environ[name]
         if self._own is None:
-            self._own = self._read(self._dotenv, override=False).values if self._dotenv.is_file() else {}
+            self._own = self._read(self._dotenv, (), override=False).values if self._dotenv.is_file() else {}
         return self._own.get(name)
 
     def interpolate(self, values: dict[str, Any]) -> Iterator[Problem]:
@@ -102,7 +103,7 @@ class Variables:
         Raises:
             Wrong: it cannot be read.
         """
-        found = self._read(file)
+        found = self._read(file, service)
         given = {key: value for key, value in found.values.items() if value is not None}
         self.origins |= {(*service, "environment", key): f"{name}:{found.lines[key]}" for key in given}
         return given
@@ -114,10 +115,10 @@ class Variables:
                 problem = replace(problem, message=expanded.hidden(problem.message), hint=expanded.hidden(problem.hint))
         return problem
 
-    def _read(self, path: Path, *, override: bool = True) -> environment.EnvFile:
+    def _read(self, path: Path, service: Keys, *, override: bool = True) -> environment.EnvFile:
         found = environment.read(path, self._environ, override=override)
         if found.path not in self.files:
-            self.files.append(found.path)
             self.warnings += [f"{path}:{line} is no assignment and is skipped" for line in found.skipped]
+        self.files.setdefault(found.path, service)
         self.taken |= found.taken
         return found

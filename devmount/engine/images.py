@@ -70,7 +70,7 @@ def ensure(engine: Engine, project: Project, service: Service, progress: Progres
 
 def _recipe(build: Build) -> str:
     """A hash of the Dockerfile and the arguments: when it differs from the image's label, the image is out of date."""
-    content = (build.context / build.dockerfile).read_bytes()
+    content = build.file.read_bytes()
     words = json.dumps([build.target, dict(build.args)], sort_keys=True).encode()
     return hashlib.sha256(content + b"\0" + words).hexdigest()
 
@@ -127,7 +127,7 @@ def _has_buildx() -> bool:
 
 def _build_with_buildx(engine: Engine, name: str, build: Build, progress: Progress) -> None:
     argv = ["docker", "buildx", "build", "--progress=plain", "--load", "--tag", name]
-    argv += ["--label", f"{BUILD_LABEL}={_recipe(build)}", "--file", str(build.context / build.dockerfile)]
+    argv += ["--label", f"{BUILD_LABEL}={_recipe(build)}", "--file", str(build.file)]
     argv += ["--target", build.target] if build.target else []
     for key in build.args:
         argv += ["--build-arg", key]  # the value goes by the environment: an argument is seen in the host's ps

@@ -173,5 +173,5 @@ def _mount(project: Project, mount: Mount) -> dict[str, Any]:
     if mount.type is MountType.VOLUME:
         entry["Source"] = project.volumes[mount.source].engine_name
     elif mount.type is MountType.BIND:
-        entry["Source"] = mount.source
+        entry["Source"] = mount.real
     return entry

@@ -13,6 +13,7 @@ class Relay:
 
     def __init__(self, path: Path, target: str) -> None:
         self.url = f"unix://{path}"
+        self.connections = 0  # so far
         self._target = target
         self._open: list[socket.socket] = []
         self._server = socket.socket(socket.AF_UNIX)
@@ -41,6 +42,7 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._server.accept()
+                self.connections += 1
                 far = socket.socket(socket.AF_UNIX)
                 far.connect(self._target)
                 self._open += [near, far]

@@ -32,7 +32,7 @@ class Box:
         self.folder = folder / self.name
         self.folder.mkdir()
         self.home = home
-        self.env = {"XDG_DATA_HOME": str(home)}
+        self.env = {"XDG_DATA_HOME": str(home), "XDG_STATE_HOME": str(home / "state")}
         self.write(toml)
 
     def write(self, toml: str) -> None:

@@ -295,6 +295,8 @@ def test_an_external_volume_is_used_and_never_removed(box: Make) -> None:
     one = box()
     name = f"{one.name}_outside"
     one.write(f'[app]\nimage = "debian:bookworm-slim"\ncommand = "true"\n[volumes.{name}]\nexternal = true\n')
+    assert "which is not this project's own" in one.fails("create", name)
+    assert devmount(one.folder, "trust", "--yes", env=one.env).returncode == 0
     assert "does not exist" in one.fails("create", name)
     docker("volume", "create", name)
     one.do("backup", name)
