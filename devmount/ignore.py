@@ -6,23 +6,9 @@ parts, undecodable bytes as surrogate escapes; matching is by bytes, as git's is
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-SPECIAL = b"*?[\\"  # what ends the literal part of a pattern
-CLASSES: dict[bytes, Callable[[int], bool]] = {
-    b"alnum": lambda c: chr(c).isalnum(),
-    b"alpha": lambda c: chr(c).isalpha(),
-    b"blank": lambda c: c in b" \t",
-    b"cntrl": lambda c: c < 32 or c == 127,
-    b"digit": lambda c: c in b"0123456789",
-    b"graph": lambda c: 32 < c < 127,
-    b"lower": lambda c: c in range(ord("a"), ord("z") + 1),
-    b"print": lambda c: 32 <= c < 127,
-    b"punct": lambda c: 32 < c < 127 and not chr(c).isalnum(),
-    b"space": lambda c: c in b" \t\n\v\f\r",
-    b"upper": lambda c: c in range(ord("A"), ord("Z") + 1),
-    b"xdigit": lambda c: c in b"0123456789abcdefABCDEF",
-}
+from devmount.globs import Invalid, literal_length, translate
 
 # What editors, version control and interpreters leave beside the files that people edit. The weakest rules of all: a
 # project's own may take any of them back.
@@ -62,10 +48,6 @@ node_modules/
 """
 
 
-class _Invalid(Exception):
-    """The pattern can match nothing."""
-
-
 class _Pattern:
     """One line. ``regex`` is matched against the basename, or the whole path where the pattern has a slash."""
 
@@ -75,19 +57,19 @@ class _Pattern:
         self.is_negated = line.startswith(b"!")
         if self.is_negated:
             line = line[1:]
-        literal = _literal_length(line)
+        literal = literal_length(line)
         self.only_folders = line.endswith(b"/")
         if self.only_folders:
             line = line[:-1]
         literal = min(literal, len(line))
         self.by_name = b"/" not in line
         if self.by_name:
-            self.body = _translate(line)
+            self.body = translate(line)
             return
         if line.startswith(b"/"):
             line, literal = line[1:], max(0, literal - 1)
         # git compares the literal head itself and hands its matcher the rest, so "**" right after it counts as leading
-        self.body = re.escape(line[:literal]) + _translate(line[literal:])
+        self.body = re.escape(line[:literal]) + translate(line[literal:])
 
 
 class Patterns:
@@ -104,7 +86,7 @@ class Patterns:
                 continue
             try:
                 pattern = _Pattern(line)
-            except _Invalid:
+            except Invalid:
                 continue
             if group and group[-1].is_negated != pattern.is_negated:
                 self._runs.append((not group[-1].is_negated, _Any(group)))
@@ -174,18 +156,14 @@ class Ignore:
         self._below: tuple[Patterns, ...] = ()
         self._usual = Patterns(USUAL)
 
-    def set_rules(self, folder: str, text: bytes | None) -> bool:
-        """Take the text of the rules file in ``folder`` (relative to the outermost one); None: there is none now.
-
-        Returns:
-            Whether there are, or were, rules in it.
-        """
+    def set_rules(self, folder: str, text: bytes | None) -> None:
+        """Take the text of the rules file in ``folder`` (relative to the outermost one); None: there is none now."""
         key = os.fsencode(folder)
-        before = self._folders.pop(key, None)
         patterns = Patterns(text) if text else None
         if patterns:
             self._folders[key] = patterns
-        return bool(before or patterns)
+        else:
+            self._folders.pop(key, None)
 
     def set_excludes(self, texts: Iterable[bytes]) -> None:
         """Take the texts of the files that stand behind all rules files, the strongest first."""
@@ -200,7 +178,20 @@ class Ignore:
         verdict = self._top.verdict(own, name, is_dir)
         if verdict is not None:
             return verdict
-        whole = self._prefix + own
+        verdict = self._by_files(self._prefix + own, name, is_dir)
+        return bool(self._usual.verdict(own, name, is_dir)) if verdict is None else verdict
+
+    def hides_project(self) -> bool:
+        """Whether the rules files above the project, or the excludes, ignore the project's folder itself."""
+        place = self._prefix.find(b"/")
+        while place != -1:
+            folder = self._prefix[:place]
+            if self._by_files(folder, _name(folder), True):
+                return True
+            place = self._prefix.find(b"/", place + 1)
+        return False
+
+    def _by_files(self, whole: bytes, name: bytes, is_dir: bool) -> bool | None:
         if self._folders:
             end = whole.rfind(b"/")
             while True:
@@ -217,7 +208,7 @@ class Ignore:
             verdict = patterns.verdict(whole, name, is_dir)
             if verdict is not None:
                 return verdict
-        return bool(self._usual.verdict(own, name, is_dir))
+        return None
 
     def matches(self, path: str, is_dir: bool = False) -> bool:
         """Whether ``path`` or any folder above it is ignored; nothing below an ignored folder comes back."""
@@ -237,103 +228,10 @@ def trim(line: bytes) -> bytes:
 
 
 def _lines(text: bytes) -> list[bytes]:
-    return [trim(line.removesuffix(b"\r")) for line in text.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+    """git reads a line as C does, up to a NUL."""
+    lines = text.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return [trim(line.removesuffix(b"\r").partition(b"\0")[0]) for line in lines]
 
 
 def _name(path: bytes) -> bytes:
     return path[path.rfind(b"/") + 1 :]
-
-
-def _literal_length(pattern: bytes) -> int:
-    return next((place for place, char in enumerate(pattern) if char in SPECIAL), len(pattern))
-
-
-def _translate(pattern: bytes) -> bytes:
-    """The regular expression of a glob in which "*", "?" and "[" do not cross a slash."""
-    out = []
-    place = 0
-    while place < len(pattern):
-        char = pattern[place : place + 1]
-        if char == b"*":
-            begin = place
-            while pattern[place : place + 1] == b"*":
-                place += 1
-            follows = pattern[place : place + 2]
-            leads = begin == 0 or pattern[begin - 1 : begin] == b"/"
-            if place - begin > 1 and leads and (not follows or follows[:1] == b"/" or follows == b"\\/"):
-                if follows[:1] == b"/":
-                    out.append(rb"(?:.*/)?")
-                    place += 1
-                else:
-                    out.append(rb".*")
-            else:
-                out.append(rb"[^/]*")
-            continue
-        place += 1
-        if char == b"?":
-            out.append(rb"[^/]")
-        elif char == b"[":
-            members, place = _class(pattern, place)
-            out.append(_set(members - {ord("/")}))
-        elif char == b"\\":
-            if place == len(pattern):
-                raise _Invalid
-            out.append(re.escape(pattern[place : place + 1]))
-            place += 1
-        else:
-            out.append(re.escape(char))
-    return b"".join(out)
-
-
-def _set(members: set[int]) -> bytes:
-    if not members:
-        raise _Invalid
-    return b"[" + b"".join(b"\\x%02x" % member for member in sorted(members)) + b"]"
-
-
-def _class(pattern: bytes, place: int) -> tuple[set[int], int]:
-    """The bytes that a "[...]" stands for, from behind its "[", and where it ends."""
-    negated = pattern[place : place + 1] in (b"!", b"^")
-    place += negated
-    members: set[int] = set()
-    previous: int | None = None
-    first = True
-    while True:
-        if place >= len(pattern):
-            raise _Invalid
-        char = pattern[place]
-        if char == ord("]") and not first:
-            break
-        first = False
-        if char == ord("-") and previous is not None and pattern[place + 1 : place + 2] not in (b"", b"]"):
-            end, place = _member(pattern, place + 1)
-            members.update(range(previous, end + 1))
-            previous = None
-        elif pattern[place : place + 2] == b"[:":
-            end = pattern.find(b"]", place + 2)
-            if end == -1:
-                raise _Invalid
-            if end == place + 2 or pattern[end - 1 : end] != b":":
-                members.add(char)
-                previous = char
-                place += 1
-                continue
-            belongs = CLASSES.get(pattern[place + 2 : end - 1])
-            if belongs is None:
-                raise _Invalid
-            members.update(c for c in range(128) if belongs(c))
-            previous = None
-            place = end + 1
-        else:
-            previous, place = _member(pattern, place)
-            members.add(previous)
-    return (set(range(256)) - members if negated else members), place + 1
-
-
-def _member(pattern: bytes, place: int) -> tuple[int, int]:
-    """A byte, escaped or not, and the place after it."""
-    if pattern[place : place + 1] == b"\\":
-        place += 1
-    if place >= len(pattern):
-        raise _Invalid
-    return pattern[place], place + 1

@@ -45,13 +45,16 @@ def exclude_files(tree: Path | None) -> list[Path]:
 def _configured(tree: Path | None) -> Path | None:
     """``core.excludesFile``, as git itself reads its configuration; None where it or git is missing."""
     try:
+        folder = tree or Path.home()
         done = subprocess.run(
-            ["git", "config", "--type=path", "--get", "core.excludesFile"],
-            cwd=tree or Path.home(),
+            ["git", "config", "--type=path", "-z", "--get", "core.excludesFile"],
+            cwd=folder,
             capture_output=True,
-            text=True,
             timeout=5,
         )
     except (OSError, subprocess.TimeoutExpired, RuntimeError):
         return None
-    return Path(done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else None
+    if done.returncode != 0:
+        return None
+    value = os.fsdecode(done.stdout.removesuffix(b"\0"))
+    return folder / value if value else Path(os.devnull)  # set to nothing: there is none, not even the usual one

@@ -250,7 +250,7 @@ class Inotify:
         if not any(full == os.fspath(file) for file in self._tree.rule_files):
             return False
         if mask & (In.IN_CLOSE_WRITE | In.IN_MOVE | In.IN_DELETE):
-            self._tree.read_excludes()
+            self._tree.read_outer_rules()
             self.rules_changed()
         return True
 

@@ -72,7 +72,7 @@ class Poller:
         rules = self._rule_files()
         if rules != self._rules:
             self._rules = rules
-            self._tree.read_excludes()
+            self._tree.read_outer_rules()
         with self._lock:
             now = dict(self._look())
             before, self._known = self._known, now

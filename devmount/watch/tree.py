@@ -29,29 +29,44 @@ class Tree:
         self.git = work_tree(root)
         self.named = {os.path.relpath(path, root) for path in named}
         self.links_out: list[str] = []
-        self._above = root.relative_to(self.git).as_posix() if self.git and self.git != root else ""
-        self._rules = Ignore(ignore, self._above)
-        self.rule_files = exclude_files(self.git)
         self._unreadable = unreadable
         self._told: set[str] = set()
-        self.read_excludes()
-        folder = self.git
-        while folder is not None and folder != root:
-            self._rules.set_rules(_relative(folder, self.git), _read(folder / RULES_FILE))
-            folder = folder / root.relative_to(folder).parts[0]
+        self._ignore = tuple(ignore)
+        self._follow(self.git)
+        if self._rules.hides_project():
+            self._follow(None)
 
     def path(self, relative: str) -> str:
         """The absolute path."""
         return os.path.join(self.base, relative) if relative else self.base
 
-    def read_excludes(self) -> None:
-        """Read the files that stand behind the rules files again."""
-        self._rules.set_excludes([text for path in self.rule_files if (text := _read(path))])
+    def _follow(self, git: Path | None) -> None:
+        """Take the rules of this work tree, from its root down to the project; of none, where that hides the project:
+        whoever starts devmount in an ignored folder wants it watched."""
+        self._above = _relative(self.root, git)
+        self._rules = Ignore(self._ignore, self._above)
+        self._excludes = exclude_files(git)
+        self._outer = [folder for folder in self.root.parents if git is not None and folder.is_relative_to(git)]
+        self._outer_from = git
+        self.rule_files = [*self._excludes, *(folder / RULES_FILE for folder in self._outer)]
+        self.read_outer_rules()
 
-    def read_rules(self, folder: str) -> bool:
-        """Read the rules file of a folder (relative) again; whether it had or has rules."""
-        place = "/".join(part for part in (self._above, folder) if part)
-        return self._rules.set_rules(place, _read(os.path.join(self.path(folder), RULES_FILE)))
+    def read_outer_rules(self) -> None:
+        """Read all of ``rule_files`` again: those behind the rules files, and the rules files above the project."""
+        self._rules.set_excludes([text for path in self._excludes if (text := _read(path, links=True))])
+        for folder in self._outer:
+            self._rules.set_rules(_relative(folder, self._outer_from), _read(folder / RULES_FILE))
+
+    def read_rules(self, folder: str) -> None:
+        """Read the rules file of a folder (relative) again."""
+        self._rules.set_rules(self._place(folder), _read(os.path.join(self.path(folder), RULES_FILE)))
+
+    def forget_rules(self, folder: str) -> None:
+        """There is no rules file in a folder (relative) any more."""
+        self._rules.set_rules(self._place(folder), None)
+
+    def _place(self, folder: str) -> str:
+        return "/".join(part for part in (self._above, folder) if part)
 
     def is_ignored(self, relative: str, is_dir: bool) -> bool:
         """Whether the path does not count, given that the folders above it do."""
@@ -78,6 +93,8 @@ class Tree:
             return folders, files
         if any(entry.name == RULES_FILE for entry in entries):
             self.read_rules(folder)
+        else:
+            self.forget_rules(folder)
         lead = folder + "/" if folder else ""
         for entry in entries:
             relative = lead + entry.name
@@ -126,10 +143,18 @@ def _relative(folder: Path, base: Path | None) -> str:
     return "" if base is None or folder == base else folder.relative_to(base).as_posix()
 
 
-def _read(path: "Path | str") -> bytes | None:
-    """The content of a rules file; None when there is none. git does not follow a symlink in a work tree's."""
+def _read(path: "Path | str", links: bool = False) -> bytes | None:
+    """The content of a rules file; None when there is none. In a work tree git does not follow a link in its place."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW))
     except OSError:
         return None
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return None
+        with open(file, "rb", closefd=False) as stream:
+            return stream.read()
+    except OSError:
+        return None
+    finally:
+        os.close(file)
