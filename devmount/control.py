@@ -5,6 +5,7 @@ Both lie in the user's runtime folder, one pair a project folder. The socket spe
 ``{"command": "events"}`` the session's events follow, a line each.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -18,7 +19,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from devmount.errors import DevmountError
 from devmount.events import Event, to_json
@@ -119,7 +121,7 @@ class Server:
         self._followers: dict[int, queue.Queue[str | None]] = {}
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        self._threads: list[threading.Thread] = []
+        self._clients: dict[threading.Thread, socket.socket] = {}
 
     def start(self) -> None:
         self._path.unlink(missing_ok=True)  # of a session that was killed; the lock is ours
@@ -152,10 +154,12 @@ class Server:
             self._path.unlink(missing_ok=True)
             self._socket.close()
         with self._lock:
-            followers = list(self._followers.values())
+            followers, clients = list(self._followers.values()), dict(self._clients)
         for follower in followers:
             follower.put(None)
-        for thread in self._threads:
+        for thread, connection in clients.items():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)  # no more requests; answers still leave
             thread.join(1)
 
     def _accept(self, listener: socket.socket) -> None:
@@ -165,18 +169,22 @@ class Server:
             except OSError:
                 return  # closed
             thread = threading.Thread(target=self._serve, args=(connection,), name="client", daemon=True)
-            self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+            with self._lock:
+                self._clients[thread] = connection
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rw", encoding="utf-8", errors="backslashreplace") as stream:
-            try:
+        try:
+            with connection, connection.makefile("rw", encoding="utf-8", errors="backslashreplace") as stream:
                 if not _is_own(connection):
                     return
                 while line := stream.readline(LONGEST_REQUEST):
                     self._answer(line, stream)
-            except (OSError, ValueError):
-                return  # the client has gone
+        except OSError:
+            pass  # the client has gone, or has while its answer was under way
+        finally:
+            with self._lock:
+                del self._clients[threading.current_thread()]
 
     def _answer(self, line: str, stream: Any) -> None:
         try:
@@ -211,24 +219,40 @@ class Server:
 
 
 class Client:
-    """Speaks to the session of a project folder."""
+    """A connection to the session of a project folder; leaving the ``with`` block closes it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, connection: socket.socket) -> None:
         self._root = root
-        self._stream: Any = None
-
-    def connect(self) -> "Client | None":
-        """This client when a session answers; None when there is none."""
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.connect(os.fspath(_path(self._root, "sock")))
-        except (FileNotFoundError, ConnectionRefusedError):
-            connection.close()
-            return None
-        connection.settimeout(REPLY_TIMEOUT)
-        self._stream = connection.makefile("rw", encoding="utf-8")
         self._connection = connection
+        self._stream: Any = connection.makefile("rw", encoding="utf-8")
+
+    @classmethod
+    def connect(cls, root: Path) -> "Client | None":
+        """A client when a session answers; None when there is none."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(REPLY_TIMEOUT)
+        try:
+            connection.connect(os.fspath(_path(root, "sock")))
+        except OSError as error:
+            connection.close()
+            if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+                return None
+            raise DevmountError(f"the session does not answer: {error}", str(root), "look: devmount ps") from error
+        return cls(root, connection)
+
+    def close(self) -> None:
+        """End the connection; what was asked for goes on."""
+        with contextlib.suppress(OSError):  # what had not been sent to a session that has gone
+            self._stream.close()
+        self._connection.close()
+
+    def __enter__(self) -> Self:
         return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def request(self, name: str, services: Sequence[str] = ()) -> None:
         """Ask, and wait until it is done.

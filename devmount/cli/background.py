@@ -1,9 +1,11 @@
 """``up --detach``: the same session in the background, its events in a log file, followed until all is ready."""
 
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from types import FrameType
 from typing import TextIO
 
 from devmount import events
@@ -28,11 +30,18 @@ def follow_background(project: Project, *, json: bool) -> int:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    interrupted: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        interrupted.append(number)
+        child.send_signal(number)  # until all is ready it belongs to this terminal, and ends as at a terminal
+
+    handlers = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     show = printer(sys.stdout, sys.stderr, json=json, services=list(project.services), color=None)
     waiting: set[str] = set()
     try:
-        with open(path, encoding="utf-8", errors="replace") as log:
-            for line in _lines(log, child):
+        with open(path, encoding="utf-8", errors="replace") as written:
+            for line in _lines(written, child):
                 event = events.from_json(line)
                 if event is None:
                     print(line, file=sys.stderr)
@@ -42,10 +51,12 @@ def follow_background(project: Project, *, json: bool) -> int:
                     waiting.add(event.service)
                 if event.name == "ready":
                     waiting.discard(event.service or "")
-                    if not waiting:
+                    if not waiting and not interrupted:
                         return 0
     finally:
         show.close()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     return child.returncode or EXIT_FAILED
 
 

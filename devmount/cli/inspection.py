@@ -113,13 +113,15 @@ def events(context: typer.Context, json: Json = False) -> None:
     from devmount.events import from_json
     from devmount.ui import printer
 
-    client = Client(context.obj.project.root).connect()
+    project = context.obj.known_project
+    client = Client.connect(project.root)
     if client is None:
-        raise DevmountError("no session runs here", str(context.obj.project.root), "start one: devmount up")
-    show = printer(sys.stdout, sys.stderr, json=json, services=list(context.obj.project.services), color=None)
-    for row in client.events():
-        if (event := from_json(jsonlib.dumps(row))) is not None:
-            show.show(event)
+        raise DevmountError("no session runs here", str(project.root), "start one: devmount up")
+    show = printer(sys.stdout, sys.stderr, json=json, services=list(project.services), color=None)
+    with client:
+        for row in client.events():
+            if (event := from_json(jsonlib.dumps(row))) is not None:
+                show.show(event)
     show.close()
 
 

@@ -124,13 +124,14 @@ def _ask_session(given: Context, command: str, services: list[str]) -> bool:
     from devmount.control import Client
 
     given.check(services)
-    client = Client(given.known_project.root).connect()
+    client = Client.connect(given.known_project.root)
     if client is None:
         return False
-    client.request(command, services)
-    if command == "stop" and not services:
-        longest = max((service.stop_timeout for service in given.known_project.services.values()), default=0.0)
-        client.wait_closed(longest + SESSION_GRACE)
+    with client:
+        client.request(command, services)
+        if command == "stop" and not services:
+            longest = max((service.stop_timeout for service in given.known_project.services.values()), default=0.0)
+            client.wait_closed(longest + SESSION_GRACE)
     return True
 
 

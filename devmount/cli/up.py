@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from devmount.cli.context import Context
 from devmount.errors import DevmountError
 
 Services = Annotated[list[str] | None, typer.Argument(help="Services; none: all of them.")]
@@ -43,9 +44,10 @@ def _follow(context: typer.Context, services: list[str], *, build: bool, keep: b
     from devmount.events import Event
     from devmount.session import Ask, Order, Session
     from devmount.ui import OutputClosed, printer
+    from devmount.ui.errors import print_error
     from devmount.ui.keys import Keys
 
-    given = context.obj
+    given: Context = context.obj
     project = given.allowed_project
     show = printer(sys.stdout, sys.stderr, json=json, services=list(project.services), color=None)
 
@@ -85,7 +87,10 @@ def _follow(context: typer.Context, services: list[str], *, build: bool, keep: b
         elif char == "c":
             print("\x1b[2J\x1b[H", end="", flush=True)
         elif char == "o":
-            _open_browser(given)
+            try:
+                _open_browser(given)
+            except DevmountError as error:
+                print_error(error, sys.stderr)
 
     server = Server(project.root, command)
     server.start()
@@ -97,10 +102,17 @@ def _follow(context: typer.Context, services: list[str], *, build: bool, keep: b
         server.close()
 
 
-def _open_browser(given: object) -> None:
+def _open_browser(given: Context) -> None:
+    """Show the first port of the app.
+
+    Raises:
+        DevmountError: it publishes none, or nothing here opens pages.
+    """
     import webbrowser
 
-    containers = getattr(given, "containers")(["app"])  # noqa: B009 - typer's context has no type of its own
-    for port in containers[0].ports:
-        webbrowser.open("http://" + port.partition("->")[0])
-        return
+    ports = given.containers(["app"])[0].ports
+    if not ports:
+        raise DevmountError("the app publishes no port", str(given.project_file), "give it one: ports = [8000]")
+    url = f"http://{ports[0].partition('->')[0]}"
+    if not webbrowser.open(url):
+        raise DevmountError("no browser was found", url, "open it yourself")

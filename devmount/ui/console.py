@@ -4,9 +4,10 @@ Without a terminal the same lines come plain; editors match their words to know 
 words of ``_words`` are an interface.
 """
 
+import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from devmount import events
@@ -45,7 +46,7 @@ class Console:
         self._width = max(map(len, (*services, OWN)))
         self._colors = {name: str(COLORS[place % len(COLORS)]) for place, name in enumerate(services)}
         self._pull_shown = 0.0
-        self._status = _Status(out) if live else None
+        self._status = _Status(out, self._paint) if live else None
 
     def show(self, event: events.Event) -> None:
         try:
@@ -121,8 +122,9 @@ class Console:
 class _Status:
     """One line at the bottom that moves while anything takes long."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, paint: Callable[[str, str], str]) -> None:
         self._out = out
+        self._paint = paint
         self._lock = threading.Lock()
         self._work: dict[str, str] = {}
         self._drawn = False
@@ -172,9 +174,10 @@ class _Status:
 
     def _draw(self) -> None:
         self._turn = (self._turn + 1) % len(SPINNER)
-        text = " · ".join(self._work.values())
+        text = f"{SPINNER[self._turn]} {' · '.join(self._work.values())}"
+        columns = shutil.get_terminal_size().columns  # a wrapped line could not be erased
         try:
-            self._out.write(f"\r\x1b[2K\x1b[2m{SPINNER[self._turn]} {text}\x1b[0m")
+            self._out.write("\r\x1b[2K" + self._paint(DIM, text[: columns - 1]))
             self._out.flush()
         except OSError:
             self._ended = True  # the next event tells whoever must know

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.engine
 Server = Callable[..., Path]
 Open = Callable[..., "pexpect.spawn[str]"]
 BOUND = 30  # seconds
+SLEEPER = '[app]\nimage = "debian:bookworm-slim"\ncommand = "sleep 600"\nstop_timeout = "1s"\n'
 COLORED = r"\x1b\[\d+m"
 
 
@@ -178,3 +179,27 @@ def test_an_error_before_anything_started_is_three_lines(make: Make, terminal: O
     child.expect("did you mean 'ports'")
     assert ended(child) == 2
     assert "Traceback" not in (child.before or "")
+
+
+def test_ctrl_c_while_a_detached_session_starts_ends_it(make: Make, terminal: Open) -> None:
+    folder = make(f'{SLEEPER}ready = {{ command = "false" }}\n')
+    child = terminal(folder, "up", "--detach")
+    child.expect("started")
+    child.sendintr()
+    child.expect("stopped")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert containers(folder.name, running=True) == []
+
+
+def test_the_key_o_says_what_is_missing(make: Make, terminal: Open) -> None:
+    folder = make(SLEEPER)
+    child = terminal(folder, "up")
+    child.expect("ready after")
+    child.send("o")
+    child.expect("publishes no port")
+    child.send("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
