@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from devmount.cli import inspection, lifecycle, programs, trust, up, volume
+from devmount.cli import doctor, inspection, lifecycle, programs, trust, up, volume
 from devmount.cli.context import Context
 from devmount.errors import UsageError
 
@@ -54,5 +54,6 @@ app.command("exec")(programs.execute)
 app.command("shell")(programs.shell)
 app.command("run")(programs.run)
 app.command("trust")(trust.trust)
+app.command("doctor")(doctor.doctor)
 app.add_typer(inspection.config_app, name="config")
 app.add_typer(volume.volume_app, name="volume")

@@ -131,7 +131,7 @@ def _build_with_buildx(engine: Engine, name: str, build: Build, progress: Progre
     argv += ["--target", build.target] if build.target else []
     for key in build.args:
         argv += ["--build-arg", key]  # the value goes by the environment: an argument is seen in the host's ps
-    environ = {**os.environ, "DOCKER_HOST": _docker_host(engine), **build.args}
+    environ = {**os.environ, "DOCKER_HOST": docker_host(engine), **build.args}
     process = subprocess.Popen(
         [*argv, str(build.context)],
         stdin=subprocess.DEVNULL,
@@ -172,7 +172,7 @@ def _lines_or_ticks(pipe: IO[bytes]) -> Iterator[str]:
             return
 
 
-def _docker_host(engine: Engine) -> str:
+def docker_host(engine: Engine) -> str:
     """The engine's address as the docker CLI takes it."""
     base = engine.client.base_url
     adapter: Any = engine.client._custom_adapter
