@@ -30,6 +30,12 @@ class Engine:
         with explained("the engine does not tell its version"):
             return str(self.client.version()["Version"])
 
+    def architecture(self) -> str:
+        """Of its machine, such as "amd64"; with another system than Linux that too."""
+        with explained("the engine does not tell its version"):
+            told = self.client.version()
+        return str(told["Arch"]) if told["Os"] == "linux" else f"{told['Os']}/{told['Arch']}"
+
     def is_podman(self) -> bool:
         """Whether it is Podman behind the Docker API; asked once."""
         if self._is_podman is None:

@@ -5,7 +5,7 @@ import struct
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from devmount.engine.engine import Engine, explained
 from devmount.errors import DevmountError
@@ -87,6 +87,66 @@ def output(engine: Engine, container: str, *, allowed: Collection[int] = (0,)) -
         opened.close()
 
 
+class Listener:
+    """A created container, started on request, and what it says on its standard output and error.
+
+    with Listener(engine, container) as said:
+        said.start()
+        ...
+        said.check()
+    """
+
+    def __init__(self, engine: Engine, container: str, *, stdin: bool = False) -> None:
+        self._engine = engine
+        self._container = container
+        given = {"stdin": 1} if stdin else {}
+        self._raw = _attach(engine, container, {**given, "stdout": 1, "stderr": 1, "stream": 1})
+        self._reader = self._raw._response.raw._fp.fp
+        self._thread = threading.Thread(target=self._listen, name="helper", daemon=True)
+        self._said = bytearray()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw._response.close()
+
+    @property
+    def socket(self) -> socket.socket:
+        """The connection, to write to its standard input."""
+        found: socket.socket = getattr(self._raw, "_sock", self._raw)
+        return found
+
+    def start(self) -> None:
+        self._engine.start(self._container, "that helps")
+        self._thread.start()
+
+    def check(self, allowed: Collection[int] = (0,), *, early: bool = False) -> None:
+        """Wait for its end.
+
+        Args:
+            allowed: exit codes that are no failure.
+            early: it has ended too early, so that no exit code is right.
+
+        Raises:
+            DevmountError: its exit code is not allowed; with what it said.
+        """
+        code = self._engine.wait(self._container)
+        self._thread.join(CLOSE_WAIT)
+        if early or code not in allowed:
+            raise failed(code, bytes(self._said), self._container)
+
+    def _listen(self) -> None:
+        """Take what the program says, or it would wait for that."""
+        try:
+            while head := self._reader.read(HEADER.size):
+                data = self._reader.read(HEADER.unpack(head)[1])
+                if len(self._said) < KEPT:
+                    self._said.extend(data)
+        except (OSError, ValueError, struct.error):
+            return  # its exit code tells what became of it
+
+
 def feed(engine: Engine, container: str, chunks: Iterable[bytes]) -> None:
     """Start a created container, write the chunks to its standard input, and wait for its end.
 
@@ -95,40 +155,17 @@ def feed(engine: Engine, container: str, chunks: Iterable[bytes]) -> None:
     Raises:
         DevmountError: it failed; what it said is in the message.
     """
-    raw = _attach(engine, container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-    connection: socket.socket = getattr(raw, "_sock", raw)
-    reader = raw._response.raw._fp.fp
-    said = bytearray()
-
-    def listen() -> None:
-        """Take what the program says, or it would wait for that."""
-        try:
-            while head := reader.read(HEADER.size):
-                data = reader.read(HEADER.unpack(head)[1])
-                if len(said) < KEPT:
-                    said.extend(data)
-        except (OSError, ValueError, struct.error):
-            return  # its exit code tells what became of it
-
-    listener = threading.Thread(target=listen, name="helper", daemon=True)
-    try:
-        engine.start(container, "that helps")
-        listener.start()
+    with Listener(engine, container, stdin=True) as said:
+        said.start()
+        broken: OSError | None = None
         try:
             for chunk in chunks:
-                connection.sendall(chunk)
+                said.socket.sendall(chunk)
         except OSError as error:
-            broken: OSError | None = error
-        else:
-            broken = None
-        code = engine.wait(container)
-        listener.join(CLOSE_WAIT)
-        if code:
-            raise failed(code, bytes(said), container)
+            broken = error
+        said.check()
         if broken is not None:
             raise DevmountError(f"the connection to the helper container broke: {broken}", container) from broken
-    finally:
-        raw._response.close()
 
 
 def failed(code: int, said: bytes, container: str) -> DevmountError:

@@ -9,14 +9,17 @@ import json
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from devmount.engine import archive, images, streams
+from devmount.engine import archive, images, pipes, streams
 from devmount.engine import spec as specs
 from devmount.engine.engine import Engine
 from devmount.errors import DevmountError
 from devmount.model import MountType, Project
-from devmount.volumes import store
+from devmount.volumes import hosttar, store
 
 HELPER_LABEL = specs.LABEL + "helper"
 LOCK_LABEL = specs.LABEL + "lock"  # host and path of the lock under which it was made
@@ -27,9 +30,10 @@ TOP = "data"
 FOLDER = "/devmount"
 MOUNT = f"{FOLDER}/{TOP}"
 NOTHING = ("/devmount-never-started",)
+PIPE = "/devmount-pipe"
+PIPE_SUFFIX = ".pipe"
+PIPE_SECONDS = 5.0  # for a started tar to open a pipe; one on another kernel never does
 PROBED_IMAGES = 8  # at most
-
-_with_tar: dict[str, bool] = {}  # by image id, which names its content
 
 
 def candidates(engine: Engine, project: Project, volume: str) -> list[str]:
@@ -44,26 +48,82 @@ def candidates(engine: Engine, project: Project, volume: str) -> list[str]:
     return list(found) or [archive.empty_image(engine)]
 
 
-def find_image(engine: Engine, project: Project, volume: str) -> tuple[str, bool]:
-    """An image for the helper of a volume, and whether it has GNU tar: the first that has, else the first."""
+@dataclass(frozen=True, slots=True)
+class Tar:
+    """A GNU tar that runs in a helper. ``packed``: a stream to unpack at ``/`` first, where the image has none.
+
+    ``pipes``: a named pipe of this machine, mounted into the helper, is the same pipe there.
+    """
+
+    argv: tuple[str, ...] = ("tar",)
+    packed: bytes = b""
+    pipes: bool = False
+
+
+_known: WeakKeyDictionary[Engine, dict[str, Tar | None]] = WeakKeyDictionary()  # by image id, which names its content
+
+
+def find_image(engine: Engine, project: Project, volume: str) -> tuple[str, Tar | None]:
+    """An image for the helper of a volume, and its GNU tar: the first that has one, else the first with this host's."""
     here = candidates(engine, project, volume)
+    known = _known.setdefault(engine, {})
     for image in here[:PROBED_IMAGES]:
-        if image not in _with_tar:
-            _with_tar[image] = _has_gnu_tar(engine, project, image)
-        if _with_tar[image]:
-            return image, True
-    return here[0], False
+        if image not in known:
+            known[image] = _probed(engine, project, image)
+        if known[image] is not None:
+            return image, known[image]
+    given = hosttar.host_tar()
+    if given is None or given.arch != engine.architecture():
+        return here[0], None
+    key = f"{here[0]} with this host's"
+    if key not in known:
+        known[key] = _tried(engine, project, here[0], Tar(given.argv, given.packed))
+    return here[0], known[key]
 
 
-def _has_gnu_tar(engine: Engine, project: Project, image: str) -> bool:
-    with helper(engine, project, image, None, command=("tar", "--version")) as made:
+def _probed(engine: Engine, project: Project, image: str) -> Tar | None:
+    """The image's own tar, if it is GNU's."""
+    with helper(engine, project, image, None, command=("tar",)) as made:
         if not any(engine.has_path(made, path) for path in ("/bin/tar", "/usr/bin/tar")):
-            return False
-        try:
-            with streams.output(engine, made) as output:
-                return b"GNU tar" in output.read(4096)
-        except DevmountError:
-            return False  # another platform's, or a tar that does not know --version
+            return None
+    return _tried(engine, project, image, Tar())
+
+
+def _tried(engine: Engine, project: Project, image: str, tar: Tar) -> Tar | None:
+    """The tar as it proves to be, run in a helper: GNU's or not, and with pipes or without."""
+    if engine.is_local():
+        with pipe(project, "probe") as path:
+            command = (*tar.argv, "--create", f"--file={PIPE}", "--label=devmount", "--files-from=/dev/null")
+            try:
+                with (
+                    helper(engine, project, image, None, command=command, put=tar.packed, pipe=path) as made,
+                    pipes.output(engine, made, path) as output,
+                ):
+                    if output.opened(PIPE_SECONDS) and b"devmount" in output.read(1 << 16):
+                        return replace(tar, pipes=True)
+            except DevmountError:
+                pass  # it is no GNU tar; or a machine in between, SELinux or mapped user ids keep the pipe from it
+    try:
+        with (
+            helper(engine, project, image, None, command=(*tar.argv, "--version"), put=tar.packed) as made,
+            streams.output(engine, made) as output,
+        ):
+            return tar if b"GNU tar" in output.read(4096) else None
+    except DevmountError:
+        return None  # another platform's, or a tar that does not know --version
+
+
+@contextmanager
+def pipe(project: Project, name: str) -> Iterator[Path]:
+    """A named pipe for the time of the block. Only the holder of the project's lock makes any."""
+    folder = store.folder(project.name)
+    store.make_folder(folder)
+    path = folder / f"{name}{PIPE_SUFFIX}"
+    pipes.make(path)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def create(
@@ -75,12 +135,21 @@ def create(
     *,
     writable: bool = False,
     command: Sequence[str] = NOTHING,
+    put: bytes = b"",
+    pipe: Path | None = None,
 ) -> str:
-    """Make a helper that mounts ``volume`` (None: no volume) to run ``command`` as root, without a network; its id."""
+    """Make a helper that mounts ``volume`` (None: no volume) to run ``command`` as root, without a network; its id.
+
+    Args:
+        put: a tar stream to unpack in it at ``/``.
+        pipe: a named pipe that it gets at ``PIPE``.
+    """
     mounts: list[dict[str, Any]] = []
     if volume is not None:
         mount = {"Type": "volume", "Source": volume, "Target": MOUNT, "ReadOnly": not writable}
         mounts.append({**mount, "VolumeOptions": {"NoCopy": True}})
+    if pipe is not None:
+        mounts.append({"Type": "bind", "Source": str(pipe), "Target": PIPE})
     body = {
         "Image": image,
         "User": "0:0",
@@ -94,7 +163,14 @@ def create(
         # What passes through its streams is the volume's content: no log may keep it.
         "HostConfig": {"Mounts": mounts, "NetworkMode": "none", "LogConfig": {"Type": "none"}},
     }
-    return engine.create(specs.Spec("", body, "", False, "", None))
+    made = engine.create(specs.Spec("", body, "", False, "", None))
+    if put:
+        try:
+            archive.upload(engine, made, "/", [put])
+        except BaseException:
+            _give_up(engine, made)
+            raise
+    return made
 
 
 @contextmanager
@@ -106,16 +182,22 @@ def helper(
     *,
     writable: bool = False,
     command: Sequence[str] = NOTHING,
+    put: bytes = b"",
+    pipe: Path | None = None,
 ) -> Iterator[str]:
-    """A helper for the time of the block; its id."""
-    made = create(engine, project, image, volume, {}, writable=writable, command=command)
+    """A helper for the time of the block, as ``create`` makes it; its id."""
+    made = create(engine, project, image, volume, {}, writable=writable, command=command, put=put, pipe=pipe)
     try:
         yield made
     except BaseException:
-        with suppress(DevmountError):  # what went wrong first is what to tell; ``recover`` removes it later
-            archive.remove_helper(engine, made)
+        _give_up(engine, made)
         raise
     archive.remove_helper(engine, made)
+
+
+def _give_up(engine: Engine, made: str) -> None:
+    with suppress(DevmountError):  # what went wrong first is what to tell; ``recover`` removes it later
+        archive.remove_helper(engine, made)
 
 
 def _owner(project: Project) -> str:
@@ -130,6 +212,8 @@ def recover(engine: Engine, project: Project, undo: Callable[[Engine, Project, M
     """
     labels = [f"{specs.PROJECT_LABEL}={project.name}", f"{LOCK_LABEL}={_owner(project)}", HELPER_LABEL]
     done = []
+    for left in store.folder(project.name).glob(f"*{PIPE_SUFFIX}"):
+        left.unlink(missing_ok=True)
     rows = archive.labelled(engine, labels)
     for row in rows:
         if UNDO_LABEL not in row["Labels"]:

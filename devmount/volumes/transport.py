@@ -1,29 +1,31 @@
 """A volume's content out of and into the engine, as a tar stream; two ways.
 
-GNU tar, run in the helper where an image that is here has it, knows all that a Linux file system holds. Elsewhere the
-engine's archive API does it without running anything; that one leaves out extended attributes (but capabilities),
-writes holes as zeros and drops fractions of seconds.
+GNU tar, run in the helper, knows all that a Linux file system holds; it is the one of an image that is here, else this
+host's, put into the helper. With neither, the engine's archive API does it without running anything; that one leaves
+out extended attributes (but capabilities), writes holes as zeros and drops fractions of seconds.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from devmount.engine import archive, streams
+from devmount.engine import archive, pipes, streams
 from devmount.engine.engine import Engine
 from devmount.model import Project
 from devmount.volumes import helper, tarstream
 from devmount.volumes.ahead import ahead
+from devmount.volumes.helper import Tar
 from devmount.volumes.tarstream import Member
 
-RECORD = 1 << 16  # bytes tar writes and reads at once
+RECORD = 1 << 18  # bytes tar writes and reads at once
 BATCH = 1 << 19  # bytes sent at once
 TOP = helper.TOP.encode()
 FULL = "tar"
 PLAIN = "archive"
 XATTRS = ("--xattrs", "--xattrs-include=*")
 OUT = (
-    "tar",
     "--create",
     "--format=posix",
     "--pax-option=delete=atime,delete=ctime",
@@ -32,10 +34,8 @@ OUT = (
     *XATTRS,
     f"--record-size={RECORD}",
     f"--directory={helper.FOLDER}",
-    helper.TOP,
 )
 IN = (
-    "tar",
     "--extract",
     "--numeric-owner",
     "--same-owner",
@@ -43,6 +43,7 @@ IN = (
     "--delay-directory-restore",
     *XATTRS,
     f"--record-size={RECORD}",
+    "--read-full-records",
     f"--directory={helper.FOLDER}",
 )
 FILES_CHANGED = 1  # tar's exit code when a file changed while it was read
@@ -50,44 +51,99 @@ FILES_CHANGED = 1  # tar's exit code when a file changed while it was read
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How the content of one volume goes in and out: the helper's image, and by tar or by the engine's archive API."""
+    """How the content of one volume goes in and out. ``tar`` None: through the engine's archive API."""
 
     image: str
-    name: str = FULL
+    tar: Tar | None
 
     @property
-    def is_full(self) -> bool:
-        """Whether everything goes: extended attributes, holes, fractions of seconds."""
-        return self.name == FULL
+    def name(self) -> str:
+        """For the manifest."""
+        return PLAIN if self.tar is None else FULL
+
+    @property
+    def put(self) -> bytes:
+        """What the helper needs before it runs."""
+        return self.tar.packed if self.tar else b""
+
+    def command(self, arguments: Sequence[str], pipe: Path | None) -> tuple[str, ...]:
+        """tar's command line; its archive is the pipe, else its standard input or output."""
+        return (*self.tar.argv, *arguments, f"--file={helper.PIPE if pipe else '-'}") if self.tar else helper.NOTHING
 
 
 def way(engine: Engine, project: Project, volume: str) -> Way:
     """The best way for this volume."""
-    image, has_tar = helper.find_image(engine, project, volume)
-    return Way(image, FULL if has_tar else PLAIN)
+    return Way(*helper.find_image(engine, project, volume))
 
 
 @contextmanager
-def reading(engine: Engine, way: Way, made: str, *, live: bool = False) -> Iterator[Callable[[int], bytes]]:
-    """The content as a stream whose members lie below ``helper.TOP``.
-
-    Args:
-        made: a helper, created with the command ``OUT``.
-        live: programs write into the volume meanwhile, so that files may change under the reading.
-    """
-    if way.is_full:
-        allowed = (0, FILES_CHANGED) if live else (0,)
-        with streams.output(engine, made, allowed=allowed) as output, ahead(output.read) as read:
-            yield read
+def _pipe(project: Project, way: Way, name: str) -> Iterator[Path | None]:
+    """A pipe, where the way takes one."""
+    if way.tar is not None and way.tar.pipes:
+        with helper.pipe(project, name) as path:
+            yield path
     else:
-        with archive.download(engine, made, helper.MOUNT) as body, ahead(body.read) as read:
+        yield None
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A created helper that reads a volume."""
+
+    engine: Engine
+    way: Way
+    container: str
+    pipe: Path | None
+
+    @contextmanager
+    def content(self, *, live: bool = False) -> Iterator[Callable[[int], bytes]]:
+        """The content as a stream whose members lie below ``helper.TOP``.
+
+        Args:
+            live: programs write into the volume meanwhile, so that files may change under the reading.
+        """
+        allowed = (0, FILES_CHANGED) if live else (0,)
+        opened: AbstractContextManager[Any]
+        if self.pipe is not None:
+            opened = pipes.output(self.engine, self.container, self.pipe, allowed=allowed)
+        elif self.way.tar is not None:
+            opened = streams.output(self.engine, self.container, allowed=allowed)
+        else:
+            opened = archive.download(self.engine, self.container, helper.MOUNT)
+        with opened as output, ahead(output.read) as read:
             yield read
+
+
+@contextmanager
+def reader(engine: Engine, project: Project, way: Way, volume: str, labels: Mapping[str, str]) -> Iterator[Reader]:
+    """A helper to read the volume, with labels that tell what to put right when this process dies.
+
+    The block's end leaves the helper there, for its labels: to be removed when all is right.
+    """
+    with _pipe(project, way, "out") as path:
+        command = way.command((*OUT, helper.TOP), path)
+        made = helper.create(engine, project, way.image, volume, labels, command=command, put=way.put, pipe=path)
+        yield Reader(engine, way, made, path)
 
 
 def write(engine: Engine, project: Project, way: Way, volume: str, content: Iterable[Member | memoryview]) -> None:
     """Put members, whose names are relative to the volume, and their data into the volume."""
-    with helper.helper(engine, project, way.image, volume, writable=True, command=IN) as made:
-        if way.is_full:
+    with (
+        _pipe(project, way, "in") as path,
+        helper.helper(
+            engine,
+            project,
+            way.image,
+            volume,
+            writable=True,
+            command=way.command(IN, path),
+            put=way.put,
+            pipe=path,
+        ) as made,
+    ):
+        if path is not None:
+            pipes.feed(engine, made, path, encoded(content, TOP))
+        elif way.tar is not None:
             streams.feed(engine, made, encoded(content, TOP))
         elif engine.is_podman():
             archive.upload(engine, made, helper.MOUNT, encoded(content, b"."))  # it unpacks nowhere else

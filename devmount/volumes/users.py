@@ -51,19 +51,19 @@ def reading(engine: Engine, project: Project, volume: str, hold: Hold) -> Iterat
     held = [user for user in writers if not user.paused] if hold is not Hold.LIVE else []
     label = helpers.PAUSED_LABEL if hold is Hold.PAUSE else helpers.STOPPED_LABEL
     labels = {label: " ".join(user.id for user in held)} if held else {}
-    made = helpers.create(engine, project, way.image, volume, labels, command=transport.OUT)
-    try:
-        for user in held:
-            if hold is Hold.PAUSE:
-                archive.pause(engine, user.id)
-            else:
-                engine.stop(user.id, stop_timeout(project, user))
-        live = hold is Hold.LIVE and bool(writers)
-        with transport.reading(engine, way, made, live=live) as read:
-            yield Opened(read, str(hold) if writers else "unused", way)
-    finally:
-        helpers.release(engine, labels)  # where this fails the helper stays, and the next command tries again
-        archive.remove_helper(engine, made)
+    with transport.reader(engine, project, way, volume, labels) as reader:
+        try:
+            for user in held:
+                if hold is Hold.PAUSE:
+                    archive.pause(engine, user.id)
+                else:
+                    engine.stop(user.id, stop_timeout(project, user))
+            live = hold is Hold.LIVE and bool(writers)
+            with reader.content(live=live) as read:
+                yield Opened(read, str(hold) if writers else "unused", way)
+        finally:
+            helpers.release(engine, labels)  # where this fails the helper stays, and the next command tries again
+            archive.remove_helper(engine, reader.container)
 
 
 def stop_timeout(project: Project, user: User) -> float:

@@ -60,7 +60,7 @@ def test_without_gnu_tar_the_engine_reads_and_writes(box: Make) -> None:
     before = snapshot(one.path())
     script = (
         "import sys; from devmount.volumes import helper, transport\n"
-        "helper._has_gnu_tar = lambda engine, project, image: False\n"
+        "helper._tried = lambda engine, project, image, tar: None\n"
         "from devmount.cli.main import main; sys.exit(main())"
     )
 
