@@ -54,11 +54,15 @@ class Log(Event):
 
 @dataclass(frozen=True, slots=True)
 class Change(Event):
-    """A batch. ``files``: at most ``MAX_LISTED_FILES`` of ``{"path", "kind"}``; ``count``: all of them."""
+    """A batch. ``files``: at most ``MAX_LISTED_FILES`` of ``{"path", "kind"}``; ``count``: all of them.
+
+    ``same_content``: the paths that are not acted on, for what they hold is what they held at the last reload.
+    """
 
     name: ClassVar[str] = "change"
     files: list[dict[str, str]] = field(default_factory=list)
     count: int = 0
+    same_content: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ class FileChange:
 
     ``path``: relative, "/" between the parts, undecodable bytes as surrogate escapes (``os.fsdecode``). ``at``: seconds
     of ``time.monotonic`` when the event was read. ``complete``: the write is over (closed, renamed, removed).
-    ``source``: with MOVED, the path before.
+    ``source``: with MOVED, the path before. ``ends``: the file was closed, after writes that were told of before.
     """
 
     path: str
@@ -185,3 +189,4 @@ class FileChange:
     complete: bool = True
     is_dir: bool = False
     source: str = ""
+    ends: bool = False

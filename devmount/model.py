@@ -151,11 +151,15 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """``[watch]``. ``settle`` and ``poll`` in seconds; ``poll`` None means by events."""
+    """``[watch]``. ``settle`` and ``poll`` in seconds; ``poll`` None means by events.
+
+    ``skip_same_content``: a change that leaves a file as it was at the last reload is not acted on.
+    """
 
     ignore: tuple[str, ...] = ()
     settle: float = 0.010
     poll: float | None = None
+    skip_same_content: bool = False
 
 
 @dataclass(frozen=True, slots=True)

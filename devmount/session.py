@@ -1,7 +1,7 @@
 """The life of one ``up``: everything that happens is put into one inbox, and one thread takes it out and decides.
 
-``file changes -> settle -> plan -> worker``. Actions run on the worker, one in flight; what comes meanwhile waits in
-the settler, so the next plan is made from all of it and the last state wins.
+``file changes -> intake -> plan -> worker``. Actions run on the worker, one in flight; what comes meanwhile waits in
+the intake, so the next plan is made from all of it and the last state wins.
 """
 
 import os
@@ -20,16 +20,15 @@ from devmount.actions import Actions
 from devmount.config import LOCAL_NAME
 from devmount.engine.engine import Engine
 from devmount.errors import EXIT_FAILED, EXIT_INTERRUPTED, ConfigError, DevmountError
-from devmount.loops import LoopGuard
+from devmount.intake import Intake
 from devmount.model import Action, MountType, Project, Service
 from devmount.process import Process, State
 from devmount.provision import Cancelled
 from devmount.rules import Plan, plan
-from devmount.settle import Settler
-from devmount.watch import Watcher, git_busy, work_tree
+from devmount.watch import Watcher
 
 STOP_GRACE = 0.5  # seconds that an action under way gets to notice that the session stops
-GIT_POLL = 0.05  # seconds between two looks at .git/index.lock while it holds a batch
+AT_ONCE = 256  # messages taken out before the next look at what is due
 
 
 class Order(StrEnum):
@@ -75,7 +74,12 @@ class Done:
     fatal: bool = False
 
 
-Message = events.Event | events.FileChange | Ask | Interrupted | Lost | Done
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """What was held off before counts again: the user asked for a restart, or the rules are others."""
+
+
+Message = events.Event | events.FileChange | Ask | Interrupted | Lost | Done | Anew
 Job = Callable[[], None]
 
 
@@ -107,11 +111,9 @@ class Session:
         self._build = build
         self._keep = keep
         self._actions = Actions(engine, project, self.inbox.put, lambda process: self.inbox.put(Lost(process)))
-        self._settler = Settler(project.watch.settle)
-        self._guard = LoopGuard()
+        self._intake = Intake(project.watch, project.root)
         self._watcher = self._make_watcher()
         self._watch = watch
-        self._git = work_tree(project.root)
         self._jobs: SimpleQueue[tuple[Job, bool] | None] = SimpleQueue()
         self._busy = False
         self._waiting: list[Job] = []
@@ -141,56 +143,54 @@ class Session:
 
     def _step(self) -> None:
         try:
-            message = self.inbox.get(timeout=self._timeout())
+            self._take(self.inbox.get(timeout=self._timeout()))
+            for _ in range(AT_ONCE):
+                self._take(self.inbox.get_nowait())
         except Empty:
             pass
-        else:
-            self._take(message)
         self._settle()
 
     def _timeout(self) -> float | None:
         """Seconds until a batch is due; None while there is none, or nothing could be done with it."""
-        deadlines = [due for due in (self._settler.deadline(), self._guard.deadline()) if due is not None]
-        if not deadlines or self._busy or self._paused:
+        deadline = self._intake.deadline()
+        if deadline is None or self._busy or self._paused:
             return None
-        return max(0.0, min(deadlines) - time.monotonic())
+        return max(0.0, deadline - time.monotonic())
 
     def _take(self, message: Message) -> None:
         if isinstance(message, events.FileChange):
-            self._settler.add(message, time.monotonic())
+            self._intake.add(message, time.monotonic(), is_reloading=self._busy)
         elif isinstance(message, events.Event):
             self._show(message)
         elif isinstance(message, Done):
             self._done(message)
         elif isinstance(message, Ask):
             self._ask(message)
+        elif isinstance(message, Anew):
+            self._intake.reset(self._project.watch)
         elif isinstance(message, Lost):
             self._give(message.process.lost_channel)
         else:
             self._exit = EXIT_INTERRUPTED if message.signal == signal.SIGINT else 0
 
     def _settle(self) -> None:
+        deadline = self._intake.deadline()
         now = time.monotonic()
-        for change in self._guard.due(now) if not (self._busy or self._paused) else ():
-            self._settler.add(change, now)
-        deadline = self._settler.deadline()
         if deadline is None or deadline > now or self._busy or self._paused:
             return
-        if git_busy(self._git) and self._settler.hold(now + GIT_POLL):
-            return
-        batch = self._settler.take(now)
-        if batch is None:
-            return
-        began = max((process.began for process in self._actions.processes.values()), default=0.0)
-        batch, warnings = self._guard.hold_off(batch, now, began)
+        processes = self._actions.processes.values()
+        began = max((process.began for process in processes), default=0.0)
+        taken, warnings = self._intake.take(now, began, has_failed=any(process.has_failed for process in processes))
         for warning in warnings:
             self._show(warning)
+        if taken is None:
+            return
+        changes, batch = taken.batch.changes, taken.acted_on
+        listed = [{"path": change.path, "kind": str(change.kind)} for change in changes[: events.MAX_LISTED_FILES]]
+        same = taken.same[: events.MAX_LISTED_FILES] or None
+        self._show(events.Change(time=time.time(), files=listed, count=len(changes), same_content=same))
         if not batch.changes:
             return
-        listed = [
-            {"path": change.path, "kind": str(change.kind)} for change in batch.changes[: events.MAX_LISTED_FILES]
-        ]
-        self._show(events.Change(time=time.time(), files=listed, count=len(batch.changes)))
         root = self._project.root
         files = {os.path.relpath(path, root) for path in _project_files(self._project)}
         failed = {name for name, process in self._actions.processes.items() if process.has_failed}
@@ -236,7 +236,7 @@ class Session:
                 "end this session, run devmount down under the old name, and start again",
             )
         self._actions.project = self._project = project
-        self._guard.reset()
+        self.inbox.put(Anew())
         if self._watch and (project.watch != before.watch or _named(project) != _named(before)):
             self._watcher.stop()
             self._watcher = self._make_watcher()
@@ -275,7 +275,7 @@ class Session:
 
     def _ordered(self, ask: Ask, names: Sequence[str]) -> None:
         try:
-            self._guard.reset()
+            self.inbox.put(Anew())
             if ask.order is Order.REBUILD:
                 self._actions.recreate(names, build=True)
             elif ask.order is Order.STOP:
@@ -321,6 +321,7 @@ class Session:
     def _done(self, done: Done) -> None:
         self._busy = False
         if done.error is not None:
+            self._intake.failed()
             for event in _error_events(done.error):
                 self._show(event)
             if done.fatal:

@@ -8,8 +8,9 @@ from devmount.events import FileChange, Kind
 SEVERAL = 0.050  # seconds of quiet once several files change, or changes go on for longer than the settle time
 MANY = 0.200  # and once they go on for longer than GOES_ON
 GOES_ON = 0.100
-HALF_WRITTEN = 0.100  # seconds of quiet after a write that was not closed
-LONGEST = 2.0  # seconds a batch waits at most
+HALF_WRITTEN = 0.200  # seconds of quiet after a write that was not closed
+GONE = 0.200  # and after a file was removed, or renamed to what does not count: editors make it again at once
+LONGEST = 2.0  # seconds a batch waits at most, from its first change or from the end of what held it
 LOOKED_AT = 20  # changes; a batch of more is of several files in any case
 LONGEST_HOLD = 10.0  # seconds it is held at most while git works
 
@@ -33,31 +34,41 @@ class Settler:
     """
 
     def __init__(self, settle: float) -> None:
-        self._settle = settle
+        self.settle = settle
         self._first_kind: dict[str, Kind] = {}
         self._last: dict[str, FileChange] = {}
-        self._unfinished: dict[str, float] = {}  # written, not closed: when last
+        self._unfinished: dict[str, float] = {}  # written, not closed: when last, in that order
+        self._taken_open: set[str] = set()  # what was still open when its batch was taken
+        self._renamed: set[str] = set()  # to what counts too
         self._begin = self._end = 0.0
         self._hold_until = 0.0
         self._hold_began: float | None = None
 
+    def __len__(self) -> int:
+        return len(self._last)
+
     def add(self, change: FileChange, now: float) -> None:
         """Take one change in. ``now`` counts, not when it happened: a delayed reader must not end a batch early."""
+        path = change.path
+        if change.complete and path in self._taken_open:
+            self._taken_open.discard(path)
+            if change.ends and path not in self._last:
+                return  # nothing was written since
         if not self._last:
             self._begin = now
         self._end = now
-        path = change.path
-        if change.kind is Kind.MOVED and self._first_kind.get(change.source) is Kind.CREATED:
-            change = replace(change, kind=Kind.MODIFIED)  # a temporary file that was renamed over it: a save
+        if change.kind is Kind.MOVED:
+            self._renamed.add(change.source)
+            if self._first_kind.get(change.source) is Kind.CREATED:
+                change = replace(change, kind=Kind.MODIFIED)  # a temporary file that was renamed over it: a save
         first = self._first_kind.setdefault(path, change.kind)
         if first is Kind.CREATED and change.kind is Kind.MODIFIED:
             change = replace(change, kind=Kind.CREATED)
         elif first is not Kind.CREATED and change.kind is Kind.CREATED:
             change = replace(change, kind=Kind.MODIFIED)  # removed and made again
         self._last[path] = change
-        if change.complete:
-            self._unfinished.pop(path, None)
-        else:
+        self._unfinished.pop(path, None)
+        if not change.complete:
             self._unfinished[path] = now
 
     def deadline(self) -> float | None:
@@ -66,8 +77,8 @@ class Settler:
             return None
         due = self._end + self._quiet()
         if self._unfinished:
-            due = max(due, max(self._unfinished.values()) + max(self._settle, HALF_WRITTEN))
-        return max(min(due, self._begin + LONGEST), self._hold_until)
+            due = max(due, next(reversed(self._unfinished.values())) + max(self.settle, HALF_WRITTEN))
+        return max(min(due, max(self._begin, self._hold_until) + LONGEST), self._hold_until)
 
     def hold(self, until: float) -> bool:
         """Keep the batch back until then; False when it has been held for as long as may be."""
@@ -85,9 +96,9 @@ class Settler:
             return None
         changes = tuple(change for change in self._last.values() if not self._came_to_nothing(change))
         newest = max(change.at for change in self._last.values())
-        self._first_kind.clear()
-        self._last.clear()
-        self._unfinished.clear()
+        self._taken_open.update(self._unfinished)
+        for collected in (self._first_kind, self._last, self._unfinished, self._renamed):
+            collected.clear()
         self._hold_until, self._hold_began = 0.0, None
         return Batch(changes, newest) if changes else None
 
@@ -95,14 +106,13 @@ class Settler:
         return change.kind is Kind.DELETED and self._first_kind[change.path] is Kind.CREATED
 
     def _quiet(self) -> float:
+        """Seconds without a change after which the batch is due."""
         lasted = self._end - self._begin
-        if lasted > GOES_ON:
-            return max(self._settle, MANY)
-        if lasted > self._settle or self._is_unsure():
-            return max(self._settle, SEVERAL)
-        return self._settle
-
-    def _is_unsure(self) -> bool:
-        """Whether more is likely to come: several files changed, or one is gone that an editor may make again."""
         left = [change for change in islice(self._last.values(), LOOKED_AT) if not self._came_to_nothing(change)]
-        return len(left) > 1 or len(self._last) > LOOKED_AT or any(change.kind is Kind.DELETED for change in left)
+        if lasted > GOES_ON:
+            return max(self.settle, MANY)
+        if any(change.kind is Kind.DELETED and change.path not in self._renamed for change in left):
+            return max(self.settle, GONE)
+        if lasted > self.settle or len(left) > 1 or len(self._last) > LOOKED_AT:
+            return max(self.settle, SEVERAL)
+        return self.settle

@@ -288,6 +288,7 @@ class Builder:
             tuple(entry for entry in table.get("ignore", []) if entry is not None),
             _or(self._optional(table, ("watch",), "settle", values.duration), 0.010),
             seconds,
+            table.get("same_content") == "skip",
         )
 
     # collecting

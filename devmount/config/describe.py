@@ -37,6 +37,7 @@ def describe(loaded: Loaded, *, show_secrets: bool) -> dict[str, Any]:
     watch = project.watch
     described["watch"] = {"ignore": list(watch.ignore), "settle": _seconds(watch.settle)}
     described["watch"]["poll"] = _seconds(watch.poll) if watch.poll else False
+    described["watch"]["same_content"] = "skip" if watch.skip_same_content else "reload"
     return described
 
 

@@ -149,6 +149,11 @@ WATCH = Table(
             "Look at the files instead of waiting for events: for file systems that send none.",
             True,
         ),
+        "same_content": Key(
+            Scalar(str, "a string", ("reload", "skip")),
+            "What a change does that leaves a file with the content it had at the last reload.",
+            "skip",
+        ),
     }
 )
 LAYER = {

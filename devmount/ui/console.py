@@ -205,7 +205,9 @@ def _words(event: events.Event) -> str:
     if isinstance(event, events.Ready):
         return f"ready after {event.seconds:.2f} s"
     if isinstance(event, events.Change):
-        return f"changed: {_files([row['path'] for row in event.files], event.count)}"
+        words = f"changed: {_files([row['path'] for row in event.files], event.count)}"
+        same = event.same_content
+        return words + (f"; with the same content: {_files(same, len(same))}" if same else "")
     if isinstance(event, events.Reload):
         files = _files(event.files, len(event.files))
         return f"{PAST.get(event.action, event.action)} in {event.milliseconds:.1f} ms: {files}"

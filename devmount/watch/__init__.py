@@ -1,6 +1,7 @@
 """The project folder as a stream of changes."""
 
-from devmount.watch.git import git_busy, work_tree
+from devmount.watch.content import Contents
+from devmount.watch.git import index_lock, work_tree
 from devmount.watch.watcher import Watcher
 
-__all__ = ["Watcher", "git_busy", "work_tree"]
+__all__ = ["Contents", "Watcher", "index_lock", "work_tree"]

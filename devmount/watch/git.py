@@ -21,9 +21,15 @@ def git_folder(tree: Path) -> Path:
     return entry
 
 
-def git_busy(tree: Path | None) -> bool:
-    """Whether git is changing the work tree now: it holds the lock of its index."""
-    return tree is not None and (git_folder(tree) / "index.lock").exists()
+def index_lock(tree: Path | None) -> tuple[Path, int] | None:
+    """The lock of git's index, and when it was made in ns, while git is changing the work tree; None when it is not."""
+    if tree is None:
+        return None
+    path = git_folder(tree) / "index.lock"
+    try:
+        return path, path.lstat().st_ctime_ns
+    except OSError:
+        return None
 
 
 def exclude_files(tree: Path | None) -> list[Path]:

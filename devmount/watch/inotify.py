@@ -268,7 +268,7 @@ class Inotify:
         elif mask & In.IN_CLOSE_WRITE:
             if path in self._open:  # else it was opened for writing and not written
                 self._open.discard(path)
-                self._deliver(FileChange(path, Kind.MODIFIED, at))
+                self._deliver(FileChange(path, Kind.MODIFIED, at, ends=True))
         elif mask & In.IN_ATTRIB:
             self._deliver(FileChange(path, Kind.MODIFIED, at, complete=path not in self._open))
         elif mask & In.IN_MOVED_TO:
