@@ -278,11 +278,6 @@ class Client:
         for line in self._stream:
             yield json.loads(line)
 
-    def close(self) -> None:
-        """Hang up."""
-        self._stream.close()
-        self._connection.close()
-
     def wait_closed(self, timeout: float) -> None:
         """Wait until the session has ended, at most ``timeout`` seconds.
 

@@ -36,6 +36,7 @@ def test_a_program_that_reloads_itself_is_left_alone_until_it_has_died(make: Mak
         assert up.all("reload") == []
         save(folder / "main.sh", script.format("three"))
         up.wait("log", predicate=says("three"), since=mark)
+        up.wait("reload", since=mark)
         assert [row["action"] for row in up.all("reload")] == ["restart"]
         assert up.stop() == 130
 
@@ -52,7 +53,8 @@ def test_a_program_that_dies_of_its_reload_signal_is_brought_back_by_the_next_sa
         assert up.wait("exited", since=mark)["code"] == 3
         save(folder / "main.sh", script.format("three"))
         up.wait("log", predicate=says("three"), since=mark)
-        assert up.all("reload")[-1]["action"] == "restart"
+        up.wait("reload", predicate=lambda row: row["action"] == "restart", since=mark)
+        assert [row["action"] for row in up.all("reload")] == ["signal", "restart"]
         assert up.stop() == 130
 
 
