@@ -254,7 +254,7 @@ def _images(engine: Engine, project: Project) -> list[ImageFact]:
 
 
 def _has_session(root: Path) -> bool:
-    client = Client(root).connect()
+    client = Client.connect(root)
     if client is None:
         return False
     client.close()
