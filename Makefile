@@ -35,7 +35,7 @@ lint: setup docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy scripts/docs.py
-	$(BIN)/mypy --scripts-are-modules scripts/base-image scripts/demo scripts/engine scripts/podman
+	$(BIN)/mypy --scripts-are-modules scripts/base-image scripts/demo scripts/engine scripts/picture scripts/podman
 	$(BIN)/lint-imports
 
 docs: setup
