@@ -6,7 +6,8 @@ Everything that can fail before the first container is touched fails here.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from devmount import events
@@ -138,15 +139,9 @@ class Provision:
             inside = os.path.relpath(mount.target, spec.mount)
             if inside == "." or inside.startswith(".."):
                 continue
-            place = self.project.root / inside
-            nearest = next(folder for folder in place.parents if folder.exists())
-            if os.path.lexists(place) or not nearest.resolve().is_relative_to(self.project.root.resolve()):
-                continue  # one behind a link to the outside is for the engine to resolve, inside the container
-            if mount.type is MountType.BIND and not Path(mount.source).is_dir():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.touch()
-            else:
-                place.mkdir(parents=True)
+            is_folder = mount.type is not MountType.BIND or Path(mount.real).is_dir()
+            with suppress(OSError):  # what is in the way, a link too, is for the engine to resolve in the container
+                _make_below(self.project.root, inside.split("/"), is_folder=is_folder)
 
     def _progress(self, service: Service, line: str) -> None:
         self.check_cancelled()
@@ -160,6 +155,26 @@ class Provision:
 
     def _warn(self, service: Service, message: str) -> None:
         self._emit(events.Warning(time=time.time(), service=service.name, message=message))
+
+
+def _make_below(root: Path, parts: Sequence[str], *, is_folder: bool) -> None:
+    """Make a folder or an empty file where nothing is yet, and the folders above it; no link is followed on the way.
+
+    Raises:
+        OSError: something else is in the way.
+    """
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts if is_folder else parts[:-1]:
+            with suppress(FileExistsError):
+                os.mkdir(part, dir_fd=folder)
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        if not is_folder:
+            os.close(os.open(parts[-1], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=folder))
+    finally:
+        os.close(folder)
 
 
 def require_own(project: Project, container: Container) -> None:

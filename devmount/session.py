@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -195,8 +195,11 @@ class Session:
         files = {os.path.relpath(path, root) for path in _project_files(self._project)}
         failed = {name for name, process in self._actions.processes.items() if process.has_failed}
         made = plan(batch, self._present(), root=root, project_files=files, failed=failed)
+        moved = _moved(self._project)
+        if moved:
+            made = replace(made, reread=True)  # it leads elsewhere now: that is another project, to be looked at anew
         if made.steps or made.reread:
-            changed = tuple(change.path for change in batch.changes if change.path in files)
+            changed = (*(change.path for change in batch.changes if change.path in files), *moved)
             self._give(lambda: self._carry_out(made, batch.newest, changed))
 
     def _present(self) -> list[Service]:
@@ -391,6 +394,18 @@ def _named(project: Project) -> frozenset[Path]:
             if mount.type is MountType.BIND and not os.path.isdir(mount.source)
         )
     return frozenset(path for path in named if path.parent.is_dir())
+
+
+def _moved(project: Project) -> list[str]:
+    """The binds' sources that lead elsewhere than when the project was read, relative to its folder."""
+    sources = {
+        mount.source: mount.real
+        for service in project.services.values()
+        for mount in service.mounts
+        if mount.type is MountType.BIND
+    }
+    moved = (source for source, real in sources.items() if os.path.realpath(source) != real)
+    return [os.path.relpath(source, project.root) for source in moved]
 
 
 def _error_events(error: DevmountError) -> list[events.Error]:

@@ -2,11 +2,14 @@
 
 import json as jsonlib
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devmount.errors import DevmountError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Services = Annotated[list[str] | None, typer.Argument(help="Services; none: all of them.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -146,16 +149,13 @@ def config(
     typer.echo(table(["KEY", "VALUE", "FROM"], [list(row) for row in _flat(resolved, loaded.origins)]))
 
 
-def _flat(value: object, origins: object, path: str = "") -> list[tuple[str, str, str]]:
+def _flat(value: object, origins: "Mapping[str, str]", path: str = "") -> list[tuple[str, str, str]]:
+    """Key, value and origin of everything that is no table; what nobody wrote is a default, whoever wrote its table."""
     if isinstance(value, dict):
         return [row for key, item in value.items() for row in _flat(item, origins, f"{path}.{key}" if path else key)]
-    origin = ""
-    if isinstance(origins, dict):
-        probe = path
-        while probe and not origin:
-            origin = origins.get(probe, "")
-            probe = probe.rpartition(".")[0]
-    return [(path, jsonlib.dumps(value), origin or "default")]
+    table, _, key = path.rpartition(".")
+    written = origins.get(path) or (origins.get(table) if key == "context" else None)  # build = "." is its context
+    return [(path, jsonlib.dumps(value), written or "default")]
 
 
 @config_app.command("schema")

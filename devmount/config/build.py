@@ -266,6 +266,7 @@ class Builder:
             if external and len(table) > 1:
                 hint = "leave the other keys out: whoever made it has said them"
                 self._wrong(("volumes", name), f"[volumes.{name}] is external and says more", hint)
+            self._check_device(table.get("options", {}), ("volumes", name, "options", "device"))
             volumes[name] = Volume(
                 name,
                 name if external else f"{project}_{name}",
@@ -275,6 +276,12 @@ class Builder:
                 external,
             )
         return volumes
+
+    def _check_device(self, options: dict[str, Any], path: Keys) -> None:
+        """That a folder which a volume stands for is not reached through a link: the engine follows it at any start."""
+        device, flags = str(options.get("device", "")), str(options.get("o", ""))
+        if "bind" in flags and device.startswith("/") and (real := os.path.realpath(device)) != device:
+            self._wrong(path, f"{device} is reached through a symbolic link", f"write where it leads: {real!r}")
 
     def _watch(self) -> Watch:
         table = self._values.get("watch", {})

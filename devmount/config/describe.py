@@ -1,5 +1,6 @@
 """The resolved project in the file's own words."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devmount.config import Loaded
@@ -9,7 +10,8 @@ MASK = "********"
 
 
 def describe(loaded: Loaded, *, show_secrets: bool) -> dict[str, Any]:
-    """The project as nested tables; variables that came from env files or the environment are masked.
+    """The project as nested tables. What came from env files or the environment and goes to a program is masked: its
+    variables, commands, arguments, options of volumes. Names of images, paths and ports are shown as they came out.
 
     Args:
         show_secrets: do not mask.
@@ -28,8 +30,8 @@ def describe(loaded: Loaded, *, show_secrets: bool) -> dict[str, Any]:
         volume.name: {
             "engine_name": volume.engine_name,
             "driver": volume.driver,
-            "options": dict(volume.options),
-            "labels": dict(volume.labels),
+            "options": _masked(volume.options, f"volumes.{volume.name}.options", secrets),
+            "labels": _masked(volume.labels, f"volumes.{volume.name}.labels", secrets),
             "external": volume.external,
         }
         for volume in project.volumes.values()
@@ -51,23 +53,15 @@ def _service(service: Service, path: str, secrets: frozenset[str]) -> dict[str, 
             "context": str(service.build.context),
             "dockerfile": service.build.dockerfile,
             **({"target": service.build.target} if service.build.target else {}),
-            "args": {
-                key: MASK if f"{path}.build.args.{key}" in secrets else value
-                for key, value in service.build.args.items()
-            },
+            "args": _masked(service.build.args, f"{path}.build.args", secrets),
         }
     if service.command is not None:
-        made["command"] = [
-            MASK if f"{path}.command.{number}" in secrets or f"{path}.command" in secrets else word
-            for number, word in enumerate(service.command)
-        ]
+        made["command"] = _words(service.command, f"{path}.command", secrets)
     if service.mount:
         made["mount"] = service.mount
     made["ports"] = [_port(port) for port in service.ports]
     made["env_files"] = [str(file) for file in service.env_files]
-    made["environment"] = {
-        key: MASK if f"{path}.environment.{key}" in secrets else value for key, value in service.environment.items()
-    }
+    made["environment"] = _masked(service.environment, f"{path}.environment", secrets)
     made["user"] = service.user
     made["mounts"] = [
         {"type": str(mount.type), "source": mount.source, "target": mount.target, "read_only": mount.read_only}
@@ -81,9 +75,9 @@ def _service(service: Service, path: str, secrets: frozenset[str]) -> dict[str, 
             key: value
             for key, value in (
                 ("port", ready.port),
-                ("http", ready.http),
-                ("command", list(ready.command) if ready.command else None),
-                ("log", ready.log),
+                ("http", MASK if f"{path}.ready.http" in secrets else ready.http),
+                ("command", _words(ready.command, f"{path}.ready.command", secrets) if ready.command else None),
+                ("log", MASK if f"{path}.ready.log" in secrets else ready.log),
                 ("timeout", _seconds(ready.timeout)),
             )
             if value is not None
@@ -96,11 +90,11 @@ def _service(service: Service, path: str, secrets: frozenset[str]) -> dict[str, 
         {
             "files": list(rule.files),
             "action": str(rule.action),
-            **({"run": list(rule.run)} if rule.run else {}),
+            **({"run": _words(rule.run, f"{path}.on_change.{number}.run", secrets)} if rule.run else {}),
             **({"run_user": rule.run_user} if rule.run_user else {}),
             **({"signal": rule.signal} if rule.signal else {}),
         }
-        for rule in service.on_change
+        for number, rule in enumerate(service.on_change)
     ]
     if service.network:
         made["network"] = service.network
@@ -111,6 +105,15 @@ def _service(service: Service, path: str, secrets: frozenset[str]) -> dict[str, 
     if service.tty:
         made["tty"] = True
     return made
+
+
+def _masked(values: Mapping[str, str], path: str, secrets: frozenset[str]) -> dict[str, str]:
+    return {key: MASK if f"{path}.{key}" in secrets else value for key, value in values.items()}
+
+
+def _words(words: Sequence[str], path: str, secrets: frozenset[str]) -> list[str]:
+    """An argv; of a string that was split it is not known which words are the secret's."""
+    return [MASK if path in secrets or f"{path}.{number}" in secrets else word for number, word in enumerate(words)]
 
 
 def _port(port: Port) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from devmount.engine import images
+from devmount.engine import buildx, images
 from devmount.engine.engine import Engine, explained
 
 # As uname(1) and as images name them.
@@ -56,7 +56,7 @@ def about(engine: Engine) -> About:
         name="Podman" if engine.is_podman() else "Docker",
         version=str(version.get("Version", "")),
         api=str(version.get("ApiVersion", "")),
-        address=images.docker_host(engine),
+        address=buildx.docker_host(engine),
         architecture=ARCHITECTURES.get(architecture, architecture),
         root=str(info.get("DockerRootDir") or ""),
         time=_seconds(str(info.get("SystemTime") or "")),

@@ -1,13 +1,13 @@
 """The calls devmount makes to an engine, in its own terms. Every failure is a ``DevmountError``."""
 
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from devmount import supervisor
+from devmount.engine import binds, stopping
 from devmount.engine import spec as specs
-from devmount.engine import stopping
 from devmount.engine.channel import Channel
 from devmount.engine.container import Container as Container
 from devmount.engine.container import explained as explained
@@ -108,7 +108,7 @@ class Engine:
             return str(self.client.create_container_from_config(dict(spec.body), spec.name or None)["Id"])
 
     def start(self, container: str, name: str) -> None:
-        with explained(f"the container {name} cannot be started"):
+        with explained(f"the container {name} cannot be started"), self._held_binds(container):
             self.client.start(container)
 
     def rename(self, container: str, name: str) -> None:
@@ -126,8 +126,12 @@ class Engine:
 
     def restart(self, container: str, timeout: float) -> None:
         """Stop as ``stop`` does, and start the same container."""
-        with explained("the container cannot be restarted", container):
-            self.client.restart(container, timeout=math.ceil(timeout))
+        self.stop(container, timeout)
+        self.start(container, container)
+
+    def _held_binds(self, container: str) -> AbstractContextManager[None]:
+        """The sources of its binds held as they are; paths of another machine are that machine's matter."""
+        return binds.held(self.client, container) if self.is_local() else nullcontext()
 
     def kill(self, container: str, signal: str = "SIGKILL") -> None:
         with explained(f"{signal} cannot be sent", container):

@@ -2,13 +2,9 @@
 
 import hashlib
 import json
-import os
-import select
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from typing import IO, Any
+from collections.abc import Callable
 
+from devmount.engine import binds, buildx
 from devmount.engine.engine import Engine, explained
 from devmount.engine.spec import Image
 from devmount.errors import DevmountError
@@ -17,7 +13,6 @@ from devmount.model import Build, Project, Service
 Progress = Callable[[str], None]  # takes a line of output; an empty one now and then, to raise from
 
 BUILD_LABEL = "dev.devmount.build"
-TICK = 0.2
 KEPT_LINES = 20  # of a failed build's output, shown with the error
 
 
@@ -69,9 +64,10 @@ def ensure(engine: Engine, project: Project, service: Service, progress: Progres
 
 
 def _recipe(build: Build) -> str:
-    """A hash of the Dockerfile and the arguments: when it differs from the image's label, the image is out of date."""
+    """A hash of the Dockerfile, the arguments and the folder: when it differs from the image's label, the image is out
+    of date, or was made by another checkout of that name."""
     content = build.file.read_bytes()
-    words = json.dumps([build.target, dict(build.args)], sort_keys=True).encode()
+    words = json.dumps([str(build.context), build.target, dict(build.args)], sort_keys=True).encode()
     return hashlib.sha256(content + b"\0" + words).hexdigest()
 
 
@@ -109,106 +105,54 @@ def _split(name: str) -> tuple[str, str | None]:
 
 
 def _build(engine: Engine, name: str, build: Build, progress: Progress) -> None:
-    if not engine.is_podman() and _has_buildx():  # Podman has no BuildKit behind its socket
-        _build_with_buildx(engine, name, build, progress)
-    else:
-        _build_with_sdk(engine, name, build, progress)
-
-
-def _has_buildx() -> bool:
-    docker = shutil.which("docker")
-    if docker is None:
-        return False
-    try:
-        return subprocess.run([docker, "buildx", "version"], capture_output=True, timeout=10).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-def _build_with_buildx(engine: Engine, name: str, build: Build, progress: Progress) -> None:
-    argv = ["docker", "buildx", "build", "--progress=plain", "--load", "--tag", name]
-    argv += ["--label", f"{BUILD_LABEL}={_recipe(build)}", "--file", str(build.file)]
-    argv += ["--target", build.target] if build.target else []
-    for key in build.args:
-        argv += ["--build-arg", key]  # the value goes by the environment: an argument is seen in the host's ps
-    environ = {**os.environ, "DOCKER_HOST": docker_host(engine), **build.args}
-    process = subprocess.Popen(
-        [*argv, str(build.context)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=environ,
-        start_new_session=True,  # Ctrl-C goes to devmount, which decides
-    )
+    labels = {BUILD_LABEL: _recipe(build)}
     lines: list[str] = []
-    assert process.stdout is not None
-    try:
-        for line in _lines_or_ticks(process.stdout):
-            progress(line)
-            if line:
-                lines.append(line)
-    except BaseException:
-        process.kill()
-        raise
-    finally:
-        process.stdout.close()
-        code = process.wait()
-    if code != 0:
-        raise _failed(build, lines)
+
+    def show(line: str) -> None:
+        progress(line)
+        if line.strip():
+            lines.append(line)
+
+    where = str(build.context / build.dockerfile)
+    with explained("the image cannot be built", where), binds.pinned(build) as context:
+        docker = buildx.program() if not engine.is_podman() else None  # Podman has no BuildKit behind its socket
+        if docker is not None:
+            done = buildx.build(docker, engine, name, build, labels, context, show)
+        else:
+            done = _build_with_sdk(engine, name, build, labels, context, show)
+    if not done:
+        raise _failed(where, lines)
 
 
-def _lines_or_ticks(pipe: IO[bytes]) -> Iterator[str]:
-    """The lines of a pipe; in between an empty one every ``TICK`` seconds, at which the caller can give up."""
-    rest = b""
-    while True:
-        if not select.select([pipe], [], [], TICK)[0]:
-            yield ""
-            continue
-        data = os.read(pipe.fileno(), 65536)
-        *whole, rest = (rest + data).split(b"\n")
-        yield from (line.decode(errors="replace").rstrip() for line in whole)
-        if not data:
-            yield rest.decode(errors="replace").rstrip()
-            return
+def _build_with_sdk(
+    engine: Engine, name: str, build: Build, labels: dict[str, str], context: str, show: Progress
+) -> bool:
+    """Let the engine build; whether it could. ``context``: the path to read it by."""
+    is_inside = build.file.is_relative_to(build.context)
+    for row in engine.client.build(
+        path=context,
+        dockerfile=str(build.file.relative_to(build.context) if is_inside else build.file),
+        tag=name,
+        target=build.target,
+        buildargs=dict(build.args),
+        labels=labels,
+        rm=True,
+        forcerm=True,
+        decode=True,
+    ):
+        if "error" in row:
+            show(row["error"])
+            return False
+        for line in row.get("stream", "").splitlines():
+            if line.strip():
+                show(line)
+    return True
 
 
-def docker_host(engine: Engine) -> str:
-    """The engine's address as the docker CLI takes it."""
-    base = engine.client.base_url
-    adapter: Any = engine.client._custom_adapter
-    if base.startswith("http+docker://localhost"):
-        return "unix://" + str(adapter.socket_path)
-    if base.startswith("http+docker://ssh"):
-        return f"ssh://{adapter.ssh_host}"
-    return str(base).replace("https://", "tcp://").replace("http://", "tcp://")
-
-
-def _build_with_sdk(engine: Engine, name: str, build: Build, progress: Progress) -> None:
-    lines: list[str] = []
-    with explained("the image cannot be built", str(build.context / build.dockerfile)):
-        for row in engine.client.build(
-            path=str(build.context),
-            dockerfile=build.dockerfile,
-            tag=name,
-            target=build.target,
-            buildargs=dict(build.args),
-            labels={BUILD_LABEL: _recipe(build)},
-            rm=True,
-            forcerm=True,
-            decode=True,
-        ):
-            if "error" in row:
-                raise _failed(build, [*lines, row["error"]])
-            for line in row.get("stream", "").splitlines():
-                if line.strip():
-                    lines.append(line)
-                    progress(line)
-
-
-def _failed(build: Build, lines: list[str]) -> DevmountError:
-    said = [line for line in lines if line.strip()][-KEPT_LINES:]
+def _failed(where: str, lines: list[str]) -> DevmountError:
+    said = lines[-KEPT_LINES:]
     return DevmountError(
         "the image cannot be built: " + (said[-1] if said else "no output"),
-        str(build.context / build.dockerfile) + "".join(f"\n  {line}" for line in said[:-1]),
+        where + "".join(f"\n  {line}" for line in said[:-1]),
         "mend the Dockerfile and save it, or run devmount up again",
     )

@@ -1,6 +1,8 @@
 """What is laid over what, and that each value knows where it came from."""
 
 import io
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from devmount.config.describe import MASK, describe
 from devmount.errors import UsageError
 from devmount.model import Port
 from devmount.ui.errors import print_error
+from tests.harness import devmount
 
 FILE = """
 [app]
@@ -215,3 +218,73 @@ env_files = ["${TOKEN}"]
     assert "'${TOKEN}' is not a duration" in text
     assert secret not in text
     assert "secret-value:x" not in complaint(tmp_path, file, TOKEN="ab:cd/secret-value:x")
+
+
+def test_config_shows_where_each_value_came_from_and_what_nobody_wrote_as_a_default(tmp_path: Path) -> None:
+    (tmp_path / "img").mkdir()
+    (tmp_path / "img" / "Dockerfile").write_text("FROM x\n")
+    (tmp_path / ".env").write_text("TOKEN=hunter2\n")
+    (tmp_path / ".devmount.toml").write_text(
+        """[app]
+build = "img"
+env_files = [".env"]
+ready = { port = 1 }
+[services.db]
+build = { context = "img", args = { A = "b" } }
+[[services.db.on_change]]
+files = ["x"]
+[volumes.v]
+external = false
+[watch]
+ignore = ["y"]
+"""
+    )
+    done = devmount(tmp_path, "config", env={"DEVMOUNT_SERVICES__DB__STOP_TIMEOUT": "7s"})
+    assert done.returncode == 0, done.stderr
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["KEY", "VALUE", "FROM"]
+    shown = {line.split()[0]: re.split(r"  +", line)[-1] for line in lines}
+    assert {key: place for key, place in shown.items() if place != "default"} == {
+        "app.build.context": ".devmount.toml:2",
+        "app.env_files": ".devmount.toml:3",
+        "app.environment.TOKEN": ".env:1",
+        "app.ready.port": ".devmount.toml:4",
+        "services.db.build.context": ".devmount.toml:6",
+        "services.db.build.args.A": ".devmount.toml:6",
+        "services.db.on_change": ".devmount.toml:7",
+        "services.db.stop_timeout": "DEVMOUNT_SERVICES__DB__STOP_TIMEOUT",
+        "volumes.v.external": ".devmount.toml:10",
+        "watch.ignore": ".devmount.toml:12",
+    }
+    assert {"app.build.dockerfile", "app.ready.timeout", "app.user", "volumes.v.driver", "watch.poll"} <= set(shown)
+    assert "hunter2" not in done.stdout
+
+
+def test_whatever_of_a_variable_goes_to_a_program_is_masked(tmp_path: Path) -> None:
+    file = """
+[app]
+image = "x"
+ready = { http = "/?key=${TOKEN}" }
+ports = ["${PORT}:1"]
+mounts = ["v:/v"]
+[[app.on_change]]
+files = ["x"]
+run = "log in ${TOKEN}"
+[services.db]
+image = "x:${TAG}"
+ready = { command = ["sign", "${TOKEN}"] }
+[services.other]
+image = "x"
+ready = { log = "${TOKEN}" }
+[volumes.v]
+options = { type = "cifs", device = "//host/share", o = "password=${TOKEN}" }
+labels = { token = "${TOKEN}", plain = "p" }
+"""
+    made = loaded(tmp_path, file, None, TOKEN="s3cret", TAG="9", PORT="8000")
+    shown = describe(made, show_secrets=False)
+    assert "s3cret" not in json.dumps(shown)
+    assert shown["app"]["ports"] == ["127.0.0.1:8000:1/tcp"]
+    assert shown["services"]["db"]["image"] == "x:9"
+    assert shown["services"]["db"]["ready"]["command"] == ["sign", MASK]
+    assert shown["volumes"]["v"]["labels"] == {"token": MASK, "plain": "p"}
+    assert json.dumps(describe(made, show_secrets=True)).count("s3cret") == 6
