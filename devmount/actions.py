@@ -6,17 +6,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from devmount import events
-from devmount.engine import images, readiness
+from devmount.engine import images
 from devmount.engine import spec as specs
 from devmount.engine.engine import Container, Engine
 from devmount.errors import DevmountError
 from devmount.model import Action, MountType, Project, Service
+from devmount.prober import Prober
 from devmount.process import Process, State
 from devmount.provision import Provision, table_name
 from devmount.rules import PROJECT_FILE, Step
 
-PROBE_INTERVAL = 0.02  # seconds between two looks at the socket table; a look costs well under one millisecond
-SLOW_PROBE_INTERVAL = 0.25  # where a look is a process in the container
 REPLACED = "-replaced"  # ends the name of a container while its successor is tried
 
 
@@ -37,6 +36,7 @@ class Actions:
         self.started: list[str] = []  # services that this session started, in order
         self._emit = emit
         self._lost = lost
+        self._prober = Prober(engine, emit, self.provision.cancelled)
         self._files: dict[str, tuple[int, int]] = {}  # single-file binds: device and inode seen at the last start
 
     @property
@@ -64,9 +64,20 @@ class Actions:
             else:
                 self._replace(service, made[service.name], current)
             if service.name in needed:
-                self._wait_ready(service)
+                self._wait_for(service)
             else:
-                self.follow_readiness(service.name)
+                self._prober.follow(self.processes[service.name])
+
+    def _wait_for(self, service: Service) -> None:
+        process = self.processes[service.name]
+        if not self._prober.wait(process):
+            self.provision.check_cancelled()
+            reason = "ended before it was ready" if not process.is_up else "is not ready"
+            raise DevmountError(
+                f"{service.name} {reason}, and others depend on it",
+                f"[{table_name(service)}]",
+                f"look at its log: devmount logs {service.name}",
+            )
 
     def _bring_up(self, service: Service, spec: specs.Spec, current: Container | None) -> None:
         """Make sure that the service runs and is followed: in its container, or else in a new one."""
@@ -124,58 +135,6 @@ class Actions:
             raise
         self.engine.remove(current.id)
 
-    # readiness
-
-    def follow_readiness(self, name: str) -> None:
-        """Emit ``ready`` when the service is, from a thread of its own, until it is restarted or has ended."""
-        process = self.processes[name]
-        threading.Thread(
-            target=self._probe, args=(process, process.generation), name=f"ready-{name}", daemon=True
-        ).start()
-
-    def _wait_ready(self, service: Service) -> None:
-        process = self.processes[service.name]
-        if not self._probe(process, process.generation):
-            self.provision.check_cancelled()
-            reason = "ended before it was ready" if not process.is_up else "is not ready"
-            raise DevmountError(
-                f"{service.name} {reason}, and others depend on it",
-                f"[{table_name(service)}]",
-                f"look at its log: devmount logs {service.name}",
-            )
-
-    def _probe(self, process: Process, generation: int) -> bool:
-        service, container = process.service, process.container
-        if container is None:
-            return False
-        timeout = service.ready.timeout if service.ready else 0.0
-        deadline = process.began + timeout
-        slow = service.ready is not None and service.ready.command is not None
-        while not self.provision.cancelled.wait(SLOW_PROBE_INTERVAL if slow else PROBE_INTERVAL):
-            if not process.is_attached:
-                process.lost_channel()
-            if process.generation != generation or not process.is_up:
-                return False
-            try:
-                ready = readiness.is_ready(self.engine, container, service, list(process.lines))
-            except DevmountError:
-                ready = False  # the container went away under the look; the loop sees it by the state
-            if ready:
-                seconds = round(time.monotonic() - process.began, 4)
-                self._emit(events.Ready(time=time.time(), service=service.name, seconds=seconds))
-                return True
-            if time.monotonic() > deadline:
-                self._emit(
-                    events.Warning(
-                        time=time.time(),
-                        service=service.name,
-                        message=f"is not ready after {timeout:g} s",
-                        hint="look at its log, or raise ready.timeout",
-                    )
-                )
-                return False
-        return False
-
     # reloading
 
     def carry_out(self, step: Step, newest: float) -> None:
@@ -203,7 +162,7 @@ class Actions:
         sent = max(process.last_signal, newest) if action in (Action.RESTART, Action.SIGNAL) else time.monotonic()
         self._emit_reload(step, sent, newest)
         if action is Action.RESTART:
-            self.follow_readiness(step.service)
+            self._prober.follow(process)
 
     def _emit_reload(self, step: Step, sent: float, newest: float) -> None:
         self._emit(
@@ -250,7 +209,7 @@ class Actions:
             spec = self.provision.spec(service, build=build)  # a failed build ends here: the old container runs on
             self.provision.ensure_surroundings([service])
             self._replace(service, spec, self.provision.existing().get(name))
-            self.follow_readiness(name)
+            self._prober.follow(self.processes[name])
             for other in self.project.services.values():
                 if any(dependency.service == name and dependency.restart for dependency in other.depends_on):
                     self.restart([other.name])
@@ -266,7 +225,7 @@ class Actions:
             process = self.processes.get(name)
             if process is not None:
                 process.restart()
-                self.follow_readiness(name)
+                self._prober.follow(process)
 
     def _run(self, process: Process, argv: tuple[str, ...], user: str | None) -> None:
         container = process.container
