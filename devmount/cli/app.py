@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from devmount.cli import doctor, inspection, lifecycle, programs, trust, up, volume
+from devmount.cli import creation, doctor, inspection, lifecycle, programs, trust, up, volume
 from devmount.cli.context import Context
 from devmount.errors import UsageError
 
@@ -40,6 +40,7 @@ def common(
     context.obj = Context(start.absolute(), file, profile, engine)
 
 
+app.command("init")(creation.init)
 app.command("up")(up.up)
 app.command("down")(lifecycle.down)
 app.command("ps")(inspection.ps)

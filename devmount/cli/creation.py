@@ -1,0 +1,77 @@
+"""Commands that write files of the project: init."""
+
+import json as jsonlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from devmount.cli.context import Context
+from devmount.errors import ConfigError
+
+
+def init(
+    context: typer.Context,
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="NAME", help="The template, instead of a guess.")
+    ] = None,
+    companions: Annotated[
+        list[str] | None, typer.Option("--with", metavar="NAME", help="A companion: postgres, mysql, redis.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Put it in the place of a file that exists.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write a .devmount.toml that fits this folder, and say what was guessed.
+
+    Example: devmount init --with postgres
+    """
+    from devmount.init import plan
+
+    file = _target(context.obj)
+    made = plan.from_folder(file.parent, template, companions or [])
+    done = plan.carry_out(made, file, force=force)
+    _report(made, done, _mistakes(file), json=json)
+
+
+def _target(given: Context) -> Path:
+    """The project file that is to be written."""
+    from devmount.config import FILE_NAME
+
+    return Path(os.path.realpath(given.folder)) / (given.file or FILE_NAME)
+
+
+def _mistakes(file: Path) -> list[str]:
+    """What is still to be done before ``up`` takes the file."""
+    from devmount.config import load
+
+    try:
+        load(file, profile=None, environ=os.environ)
+    except ConfigError as error:
+        return [" ".join(filter(None, (problem.message + ":", problem.hint))) for problem in error.problems]
+    return []
+
+
+def _report(made: "object", done: list[str], mistakes: list[str], *, json: bool) -> None:
+    from devmount.init.plan import Plan
+    from devmount.ui.errors import printable
+
+    assert isinstance(made, Plan)
+    if json:
+        typer.echo(jsonlib.dumps({"done": done, "said": made.said, "left": made.left, "mistakes": mistakes}, indent=2))
+        return
+    blocks = [
+        ("", done),
+        ("what it took from here:", list(made.said)),
+        ("not carried over:", list(made.left)),
+        ("to do before devmount up:", mistakes),
+    ]
+    for head, lines in blocks:
+        if head and lines:
+            typer.echo(head)
+        for line in lines:
+            typer.echo(printable(("  " if head else "") + line).encode("utf-8", "backslashreplace").decode())
+    if not mistakes:
+        typer.echo("next: devmount up")
+    sys.stdout.flush()
