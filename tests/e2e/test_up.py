@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.conftest import Make
 from tests.e2e.relay import Relay
-from tests.harness import Up, containers, devmount, docker, get, leftovers, save, wait_for_page
+from tests.harness import Up, containers, devmount, docker, get, leftovers, save, wait_for_page, wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -180,7 +180,7 @@ def test_a_second_up_takes_over_what_runs_and_replaces_what_differs(make: Make) 
     file.write_text(file.read_text() + 'environment = { A = "1" }\n')
     with Up(folder) as up:
         assert up.wait("started")["container"] != first
-        assert len(containers(folder.name)) == 1
+        wait_until(lambda: len(containers(folder.name)) == 1)  # the old one is kept until its successor runs
 
 
 def test_after_kill_9_the_next_up_goes_on_and_down_leaves_nothing(make: Make) -> None:
