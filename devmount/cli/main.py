@@ -47,14 +47,19 @@ def _usage(error: Exception, debug: bool) -> int:
         return error.exit_code
     if isinstance(error, typer.Abort):
         return EXIT_INTERRUPTED
+    from devmount.ui.errors import print_error
+
     if isinstance(error, TyperException):
-        print(f"devmount: {error.format_message()}", file=sys.stderr)
-        print("see devmount --help", file=sys.stderr)
+        message, given = error.format_message(), getattr(error, "ctx", None)
+        if message.startswith("Usage:"):  # a group of commands without one of them: its help
+            print(message, file=sys.stderr)
+            return EXIT_USAGE
+        usage = " ".join(given.get_usage().split()) if given else ""
+        hint = f"see {given.command_path if given else 'devmount'} --help"
+        print_error(DevmountError(message[:1].lower() + message[1:].removesuffix("."), usage, hint), sys.stderr)
         return EXIT_USAGE
     if debug:
         raise error
-    from devmount.ui.errors import print_error
-
     print_error(DevmountError(f"internal error: {error!r}", "", "run it again with --debug and report it"), sys.stderr)
     return 1
 

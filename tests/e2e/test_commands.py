@@ -148,18 +148,20 @@ def test_commands_on_what_does_not_run_say_so(make: Make, command: tuple[str, ..
 
 def test_unknown_services_commands_and_folders_are_wrong_usage(make: Make) -> None:
     folder = make(TOML)
-    wrong: list[tuple[str, ...]] = [
-        ("logs", "dbb"),
-        ("nonsense",),
-        ("-C", "nowhere", "ps"),
-        ("exec",),
-        ("up", "--nope"),
+    wrong: list[tuple[tuple[str, ...], str]] = [
+        (("logs", "dbb"), "there are: app, db"),
+        (("nonsense",), "error: no such command 'nonsense'\n"),
+        (("upp",), "'up'"),
+        (("-C", "nowhere", "ps"), "error: there is no folder"),
+        (("exec",), "  see devmount exec --help\n"),
+        (("up", "--jsn"), "--json"),
+        (("volume",), "Usage: devmount volume"),
     ]
-    for command in wrong:
+    for command, said in wrong:
         done = devmount(folder, *command)
         assert done.returncode == 2, command
+        assert said in done.stderr, command
         assert "Traceback" not in done.stderr
-    assert "there are: app, db" in devmount(folder, "logs", "dbb").stderr
 
 
 def test_down_works_when_the_file_is_wrong_or_gone_or_names_the_project_anew(kept: Path) -> None:
