@@ -9,6 +9,8 @@ EXIT_USAGE = 2
 EXIT_NO_ENGINE = 3
 EXIT_INTERRUPTED = 130
 
+MASK = "********"  # stands for a value that is not told
+
 
 class DevmountError(Exception):
     """What the user asked for failed.

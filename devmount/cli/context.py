@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from devmount.cli import masking
 from devmount.errors import DevmountError, UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Context:
         from devmount.ui.errors import print_warning
 
         loaded = load(self.project_file, profile=self.profile, environ=os.environ)
+        masking.add(loaded.secret_values)
         for warning in loaded.warnings:
             print_warning(warning, sys.stderr)
         return loaded

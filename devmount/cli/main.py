@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from devmount import __version__
-from devmount.errors import EXIT_INTERRUPTED, EXIT_USAGE, DevmountError
+from devmount.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError, DevmountError, UsageError
 
 VALUE_OPTIONS = ("-C", "--file", "--profile", "--engine")
 FLAGS = ("--debug",)
@@ -25,8 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = app(arguments or ["--help"], standalone_mode=False, prog_name="devmount")
     except DevmountError as error:
         if debug:
-            raise
-        print_error(error, sys.stderr)
+            _print_traceback(error)
+        else:
+            print_error(_masked(error), sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -59,9 +60,29 @@ def _usage(error: Exception, debug: bool) -> int:
         print_error(DevmountError(message[:1].lower() + message[1:].removesuffix("."), usage, hint), sys.stderr)
         return EXIT_USAGE
     if debug:
-        raise error
-    print_error(DevmountError(f"internal error: {error!r}", "", "run it again with --debug and report it"), sys.stderr)
-    return 1
+        _print_traceback(error)
+        return EXIT_FAILED
+    defect = DevmountError(f"internal error: {error!r}", "", "run it again with --debug and report it")
+    print_error(_masked(defect), sys.stderr)
+    return EXIT_FAILED
+
+
+def _masked(error: DevmountError) -> DevmountError:
+    """The error without what variables and env files held; its problems each."""
+    from devmount.cli.masking import masked
+
+    if isinstance(error, ConfigError):
+        return ConfigError([UsageError(masked(p.message), masked(p.where), masked(p.hint)) for p in error.problems])
+    return DevmountError(masked(error.message), masked(error.where), masked(error.hint))
+
+
+def _print_traceback(error: Exception) -> None:
+    import traceback
+
+    from devmount.cli.masking import masked
+
+    text = "".join(traceback.format_exception(error))
+    sys.stderr.write(masked(text).encode("utf-8", "backslashreplace").decode())
 
 
 def hoist(arguments: list[str]) -> list[str]:

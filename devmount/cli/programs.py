@@ -44,6 +44,7 @@ def run(
     """Run one command in a fresh container of the app, with the same mounts: devmount run -- pytest"""
     import sys
 
+    from devmount.cli.masking import masked_event
     from devmount.engine.interactive import run_interactive
     from devmount.provision import Provision
     from devmount.ui import printer
@@ -51,7 +52,8 @@ def run(
     project, engine = context.obj.allowed_project, context.obj.engine
     show = printer(sys.stderr, sys.stderr, json=False, services=list(project.services), color=None)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    spec = Provision(engine, project, show.show).one_off(project.app, command, tty=terminal)
+    provision = Provision(engine, project, lambda event: show.show(masked_event(event)))
+    spec = provision.one_off(project.app, command, tty=terminal)
     show.close()
     return run_interactive(engine, spec)
 

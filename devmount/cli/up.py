@@ -40,6 +40,7 @@ def up(
 
 
 def _follow(context: typer.Context, services: list[str], *, build: bool, keep: bool, watch: bool, json: bool) -> int:
+    from devmount.cli.masking import masked_event
     from devmount.control import Command, Server
     from devmount.events import Event
     from devmount.session import Ask, Order, Session
@@ -52,6 +53,7 @@ def _follow(context: typer.Context, services: list[str], *, build: bool, keep: b
     show = printer(sys.stdout, sys.stderr, json=json, services=list(project.services), color=None)
 
     def publish(event: Event) -> None:
+        event = masked_event(event)
         server.publish(event)
         try:
             show.show(event)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class Loaded:
     ``origins``: where values came from, "app.image" -> ".devmount.toml:5". ``secrets``: dotted paths of values that
     came from env files and variables. ``taken``: names of the caller's own variables that went into values.
     ``env_files``: the files of variables that were read, links resolved, and the table whose program gets what they
-    hold ("" for those of ``${NAME}``). ``texts``: of the project's files, by name.
+    hold ("" for those of ``${NAME}``). ``texts``: of the project's files, by name. ``secret_values``: what variables
+    and env files held.
     """
 
     project: Project
@@ -36,6 +37,7 @@ class Loaded:
     taken: frozenset[str]
     env_files: Mapping[Path, str]
     texts: Mapping[str, str]
+    secret_values: frozenset[str] = field(repr=False)
 
 
 def find_file(start: Path) -> Path:
@@ -106,6 +108,7 @@ def load(file: Path, *, profile: str | None, environ: Mapping[str, str]) -> Load
         frozenset(known.taken),
         {path: _dotted(service) for path, service in known.files.items()},
         {document.path.name: document.text for document in documents},
+        frozenset(known.values | {environ[name] for path, name in variables.names.items() if "environment" in path}),
     )
 
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devmount.config import Loaded
+from devmount.errors import MASK as MASK
 from devmount.model import MountType, Port, Service
-
-MASK = "********"
 
 
 def describe(loaded: Loaded, *, show_secrets: bool) -> dict[str, Any]:

@@ -43,7 +43,8 @@ class Variables:
 
     ``origins``: where the variables of env files stand, ".env:3". ``secrets``: what is not to be shown.
     ``taken``: names of the caller's own variables that went into values. ``files``: those read, links resolved, and
-    the service that gets what they hold; none for ``.env``, which is for ``${NAME}``.
+    the service that gets what they hold; none for ``.env``, which is for ``${NAME}``. ``values``: all that variables
+    held which went into the project.
     """
 
     def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
@@ -51,6 +52,7 @@ class Variables:
         self.warnings: list[str] = []
         self.taken: set[str] = set()
         self.files: dict[Path, Keys] = {}
+        self.values: set[str] = set()
         self._dotenv = root / environment.DOTENV
         self._environ = environ
         self._own: Mapping[str, str | None] | None = None  # of .env
@@ -92,6 +94,7 @@ class Variables:
                 continue
             if "${" in value:
                 self._expanded[path] = _Expanded(value, made, used)
+                self.values.update(used.values())
             holder: Any = values
             for part in path[:-1]:
                 holder = holder[part]
@@ -105,6 +108,7 @@ class Variables:
         """
         found = self._read(file, service)
         given = {key: value for key, value in found.values.items() if value is not None}
+        self.values.update(given.values())
         self.origins |= {(*service, "environment", key): f"{name}:{found.lines[key]}" for key in given}
         return given
 

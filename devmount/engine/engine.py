@@ -253,11 +253,13 @@ class Engine:
             return
         if volume.external:
             return
-        declared, found = (volume.driver, dict(volume.options)), (existing["Driver"], existing.get("Options") or {})
-        if declared != found:
+        driver, options = existing["Driver"], existing.get("Options") or {}
+        # names alone: an option may hold a password
+        differing = [key for key in {**volume.options, **options} if volume.options.get(key) != options.get(key)]
+        if driver != volume.driver or differing:
+            other = f"driver {driver}" + (f" and other options ({', '.join(differing)})" if differing else "")
             raise DevmountError(
-                f"the volume {volume.engine_name} exists with driver {found[0]} and options {found[1]}, "
-                f"the file says {declared[0]} and {declared[1]}",
+                f"the volume {volume.engine_name} exists with {other} than the file says",
                 where,
                 "change the file back; a volume cannot change its driver, and devmount does not remove one by itself",
             )

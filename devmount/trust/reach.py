@@ -6,11 +6,12 @@ variables that were opened), so what is listed is what will be used.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from devmount.errors import MASK
 from devmount.model import Mount, MountType, Project, Service, Volume
 
 VERSION = 1  # of the digest: raised when what counts changes, so that every project is asked about again
@@ -91,17 +92,18 @@ class Reach:
         return self.key.startswith("volumes.")
 
 
-def reaches(project: Project, env_files: Mapping[Path, str], here: Here) -> list[Reach]:
+def reaches(project: Project, env_files: Mapping[Path, str], here: Here, secrets: Collection[str] = ()) -> list[Reach]:
     """What needs the user's word, in the order of the file.
 
     Args:
         env_files: the files of variables that were read, links resolved, and whose they are: ``Loaded.env_files``.
+        secrets: dotted paths of values that are not to be told: ``Loaded.secrets``.
     """
     found = [*_of_project(project, env_files, here)]
     for service in project.services.values():
         found += _of_service(project, service, env_files, here)
     for volume in project.volumes.values():
-        found += _of_volume(project, volume)
+        found += _of_volume(project, volume, secrets)
     return found
 
 
@@ -222,7 +224,7 @@ def _system(path: Path) -> str:
     return ", a part of this machine's system" if any(path.is_relative_to(place) for place in SYSTEM) else ""
 
 
-def _of_volume(project: Project, volume: Volume) -> Iterator[Reach]:
+def _of_volume(project: Project, volume: Volume, secrets: Collection[str]) -> Iterator[Reach]:
     users = [
         service.name
         for service in project.services.values()
@@ -235,8 +237,11 @@ def _of_volume(project: Project, volume: Volume) -> Iterator[Reach]:
         yield Reach(service, words, key, ("external", volume.engine_name, *users))
         return
     options = dict(volume.options)
-    said = ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
-    facts = ("volume", volume.driver, said, *users)
+    facts = ("volume", volume.driver, *(f"{name}={value}" for name, value in sorted(options.items())), *users)
+    told = {
+        name: MASK if f"{key}.options.{name}" in secrets and name != "device" else options[name] for name in options
+    }
+    said = ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
     if volume.driver != "local":
         words = f"has the volume {volume.name} made by the driver {volume.driver}" + (f" ({said})" if said else "")
         yield Reach(service, words, f"{key}.driver", facts)

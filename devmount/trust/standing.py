@@ -86,7 +86,8 @@ def standing(
     """
     project = loaded.project
     store = Store(folder(environ))
-    found = reaches(project, loaded.env_files, _here(project.files, store, environ, engine_url))
+    here = _here(project.files, store, environ, engine_url)
+    found = reaches(project, loaded.env_files, here, loaded.secrets)
     effective = describe(loaded, show_secrets=True)
     content = digest(project, found, texts=loaded.texts, profile=profile, effective=effective)
     places = tuple(_place(loaded.origins, reach.key) for reach in found)

@@ -75,7 +75,7 @@ def test_a_volume_whose_options_differ_is_left_alone(engine: Engine, project: Pr
     options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}
     with pytest.raises(DevmountError) as error:
         engine.ensure_volume(project, replace(volume, options=options))
-    assert "exists with driver local" in error.value.message
+    assert "exists with driver local and other options (type, device, o) than the file says" in error.value.message
 
 
 def test_files_go_in_and_come_out_with_owner_mode_and_links(engine: Engine, begin: Begin) -> None:
