@@ -1,16 +1,16 @@
 """What can be done to a project's services, each step of a plan carried out on an engine."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
 from devmount import events
+from devmount.binds import SingleFiles
 from devmount.engine import images
 from devmount.engine import spec as specs
 from devmount.engine.engine import Container, Engine
 from devmount.errors import DevmountError
-from devmount.model import Action, MountType, Project, Service
+from devmount.model import Action, Project, Service
 from devmount.prober import Prober
 from devmount.process import Process, State
 from devmount.provision import Provision, table_name
@@ -37,7 +37,7 @@ class Actions:
         self._emit = emit
         self._lost = lost
         self._prober = Prober(engine, emit, self.provision.cancelled)
-        self._files: dict[str, tuple[int, int]] = {}  # single-file binds: device and inode seen at the last start
+        self._single_files = SingleFiles()
 
     @property
     def project(self) -> Project:
@@ -87,7 +87,7 @@ class Actions:
         process.service = service
         process.stop_signal = spec.stop_signal
         self._emit(events.Starting(time=time.time(), service=service.name))
-        self._note_files(service)
+        self._single_files.note(service)
         if current is not None and current.paused:
             self.engine.unpause(current.id)
         if current is not None and current.running:
@@ -148,10 +148,9 @@ class Actions:
             self._run(process, argv, user)
         action = step.action
         in_place = Action.NONE.strength < action.strength <= Action.RESTART.strength
-        if in_place and self._binds_replaced(process.service):
-            process.rebind()
-        elif action is Action.RESTART:
-            process.restart()
+        anew = action is Action.RESTART or (in_place and self._single_files.are_replaced(process.service))
+        if anew:
+            self._start_anew(process)
         elif action is Action.SIGNAL:
             for name in step.signals:
                 process.signal(name)
@@ -159,9 +158,9 @@ class Actions:
             self._touch(process, step.files)
         elif action in (Action.RECREATE, Action.REBUILD):
             self.recreate([step.service], build=action is Action.REBUILD)
-        sent = max(process.last_signal, newest) if action in (Action.RESTART, Action.SIGNAL) else time.monotonic()
+        sent = max(process.last_signal, newest) if anew or action is Action.SIGNAL else time.monotonic()
         self._emit_reload(step, sent, newest)
-        if action is Action.RESTART:
+        if anew:
             self._prober.follow(process)
 
     def _emit_reload(self, step: Step, sent: float, newest: float) -> None:
@@ -224,8 +223,16 @@ class Actions:
         for name in names:
             process = self.processes.get(name)
             if process is not None:
-                process.restart()
+                self._start_anew(process)
                 self._prober.follow(process)
+
+    def _start_anew(self, process: Process) -> None:
+        """Restart the program; its container, where that is what it takes to see a file that is bound."""
+        if self._single_files.are_replaced(process.service):
+            self._single_files.note(process.service)
+            process.rebind()
+        else:
+            process.restart()
 
     def _run(self, process: Process, argv: tuple[str, ...], user: str | None) -> None:
         container = process.container
@@ -251,16 +258,6 @@ class Actions:
             return
         paths = [f"{target}/{path}" for path in files]
         self._run(process, ("touch", "-c", "-h", "--", *paths), None)
-
-    def _note_files(self, service: Service) -> None:
-        for path, identity in _single_files(service):
-            self._files[path] = identity
-
-    def _binds_replaced(self, service: Service) -> bool:
-        """Whether a single file that is bound has another inode now: the container goes on seeing the old one."""
-        replaced = any(self._files.get(path) != identity for path, identity in _single_files(service))
-        self._note_files(service)
-        return replaced
 
     # stopping
 
@@ -296,19 +293,6 @@ class Actions:
             return self.engine.inspect(container).running
         except DevmountError:
             return False  # removed by someone else: it is stopped
-
-
-def _single_files(service: Service) -> list[tuple[str, tuple[int, int]]]:
-    """The bound single files with their device and inode numbers; (0, 0) where there is none now."""
-    found = []
-    for mount in service.mounts:
-        if mount.type is MountType.BIND and not os.path.isdir(mount.source):
-            try:
-                status = os.stat(mount.source)
-                found.append((mount.source, (status.st_dev, status.st_ino)))
-            except OSError:
-                found.append((mount.source, (0, 0)))
-    return found
 
 
 def _made_from(container: Container, spec: specs.Spec) -> bool:

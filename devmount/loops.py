@@ -17,6 +17,7 @@ from devmount.events import FileChange, Kind
 from devmount.settle import Batch
 
 SOON = 1.0  # seconds after the start
+EARLY = 0.25  # seconds before it: of a start one hears a little later than of what the program does at once
 IN_A_ROW = 3
 ALIKE = 0.25  # seconds by which delays of a program that does the same at every start differ at most
 ALIKE_IN_A_ROW = 5  # a person may hit that twice, hardly five times
@@ -143,7 +144,7 @@ class LoopGuard:
     def _may_pass(self, suspect: _Suspect, delay: float) -> bool:
         if suspect.waiting:
             return False
-        soon = 0 <= delay <= SOON
+        soon = -EARLY <= delay <= SOON
         alike = 0 <= delay <= LONGEST_DELAY and abs(delay - suspect.delay) <= ALIKE
         if suspect.last_start != self._start:
             suspect.last_start, suspect.delay = self._start, delay
