@@ -36,8 +36,9 @@ class Bar:
         self._live = out.isatty() and os.environ.get("TERM") != "dumb"
         self._drawn = False
 
-    def __enter__(self) -> Self:
-        return self
+    def __enter__(self) -> "Self | None":
+        """Itself, where there is a terminal to draw on."""
+        return self if self._live else None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

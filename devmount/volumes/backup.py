@@ -14,6 +14,7 @@ from devmount.engine.engine import Engine
 from devmount.errors import DevmountError
 from devmount.model import Project, Volume
 from devmount.volumes import checks, compression, manifest, store, tarstream
+from devmount.volumes.behind import Passing, behind
 from devmount.volumes.manifest import Manifest
 from devmount.volumes.users import Hold, reading
 
@@ -95,23 +96,22 @@ def write(file: BinaryIO, begun: Manifest, read: Callable[[int], bytes], progres
     reserved = len(_manifest_frame(begun)) + SPARE
     file.write(compression.skippable(reserved))
     packed = compression.writer(file)
-    source = tarstream.Reader(read, begun.engine_name)
-    members = files = content_bytes = 0
+    members = files = content_bytes = end = 0
     owner, mode = begun.owner, begun.mode
-    with tempfile.SpooledTemporaryFile(SPOOL) as sums:
+    with tempfile.SpooledTemporaryFile(SPOOL) as sums, behind(packed.write) as put:
+        passing = Passing(read, put)
+        source = tarstream.Reader(passing.read, begun.engine_name)
         for member in source:
             name = checks.relative(member.name, manifest.TOP, begun.engine_name)
             if name == b".":
                 owner, mode = f"{member.uid}:{member.gid}", f"{member.mode:04o}"
-            packed.write(member.raw)
             members += 1
             if member.kind == tarstream.FILE:
                 digest = hashlib.sha256()
                 for piece in source.data(member):
                     digest.update(piece)
-                    packed.write(piece)
+                    passing.upto(source.consumed)
                     progress(source.consumed)
-                packed.write(b"\0" * (-member.size % tarstream.BLOCK))
                 files += 1
                 content_bytes += member.size
                 sums.write(
@@ -119,13 +119,15 @@ def write(file: BinaryIO, begun: Manifest, read: Callable[[int], bytes], progres
                         manifest.TOP + b"/" + name, digest.hexdigest(), sparse=member.sparse is not None
                     )
                 )
+            end = source.consumed
+        passing.last(end)
         source.rest()
         size = sums.tell()
-        packed.write(tarstream.encode(tarstream.Member(manifest.CHECKSUMS, size=size)))
+        put(tarstream.encode(tarstream.Member(manifest.CHECKSUMS, size=size)))
         sums.seek(0)
         while line := sums.read(tarstream.CHUNK):
-            packed.write(line)
-        packed.write(b"\0" * (-size % tarstream.BLOCK) + tarstream.END)
+            put(line)
+        put(b"\0" * (-size % tarstream.BLOCK) + tarstream.END)
     packed.close()
     file.flush()
     made = replace(

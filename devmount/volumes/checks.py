@@ -74,7 +74,7 @@ class Checker:
             self._links.add(name)
         else:
             self._links.discard(name)
-        return replace(member, name=name, link=link, raw=b"")
+        return replace(member, name=name, link=link)
 
 
 def leads_out(name: bytes, target: bytes) -> bool:

@@ -20,7 +20,9 @@ def _zstandard() -> Any:
 
 def writer(file: BinaryIO, level: int = LEVEL) -> Any:
     """A writable whose bytes reach ``file`` compressed, with a checksum; to be closed."""
-    threads = min(os.cpu_count() or 1, MOST_THREADS)
+    # On two processors a second thread takes from tar and the checksums what it gives.
+    processors = os.cpu_count() or 1
+    threads = min(processors - 1, MOST_THREADS) if processors > 2 else 0
     compressor = _zstandard().ZstdCompressor(level=level, write_checksum=True, threads=threads)
     return compressor.stream_writer(file, closefd=False)
 

@@ -32,7 +32,7 @@ class Member:
     """An entry of a tar.
 
     ``size``: bytes of data that follow. ``sparse``: for a file with holes its size with them; its data then begins with
-    the map. ``records``: PAX records that are kept as they are. ``raw``: its header blocks as they were read.
+    the map. ``records``: PAX records that are kept as they are.
     """
 
     name: bytes
@@ -46,7 +46,6 @@ class Member:
     device: tuple[int, int] = (0, 0)
     sparse: int | None = None
     records: dict[bytes, bytes] = field(default_factory=dict)
-    raw: bytes = b""
 
     def shown(self) -> str:
         """The name for a message."""
@@ -74,7 +73,6 @@ class Reader:
             DamagedError: the stream ends before them, or is no tar.
         """
         records: dict[bytes, bytes] = {}
-        raw: list[bytes] = []
         while True:
             head = self._exactly(BLOCK)
             if head.count(0) == BLOCK:
@@ -86,16 +84,13 @@ class Reader:
                 body = self._exactly(member.size + -member.size % BLOCK)
                 if member.kind == b"g":
                     continue
-                raw += [head, body]
                 if member.kind == b"x":
                     records.update(self._records(body[: member.size]))
                 else:
                     records[b"path" if member.kind == b"L" else b"linkpath"] = body[: member.size].rstrip(b"\0")
                 continue
             self._apply(member, records)
-            raw.append(head)
-            member.raw = b"".join(raw)
-            records, raw = {}, []
+            records = {}
             yield member
 
     def data(self, member: Member) -> Iterator[memoryview]:
