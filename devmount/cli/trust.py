@@ -32,8 +32,7 @@ def require(given: "Context", loaded: "Loaded", *, goes_on: bool = False, only_v
     Raises:
         Held: it is not allowed.
     """
-    from devmount.trust import Held
-    from devmount.trust.standing import allow
+    from devmount.trust import Held, allow
     from devmount.ui.ask import ask
 
     found = stand(given, loaded)
@@ -59,7 +58,7 @@ def trust(
     Until then nothing of it is started. A changed file asks again.
     """
     from devmount.cli.content import confirm
-    from devmount.trust.standing import allow
+    from devmount.trust import allow
 
     given: Context = context.obj
     if show and revoke:

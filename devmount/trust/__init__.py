@@ -4,7 +4,7 @@
 """
 
 from devmount.trust.reach import Reach
-from devmount.trust.standing import Held, Standing, Status, standing
+from devmount.trust.standing import Held, Standing, Status, allow, standing
 from devmount.trust.store import Store, folder
 
-__all__ = ["Held", "Reach", "Standing", "Status", "Store", "folder", "standing"]
+__all__ = ["Held", "Reach", "Standing", "Status", "Store", "allow", "folder", "standing"]

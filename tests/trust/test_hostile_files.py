@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from devmount.cli.main import main
 from tests.e2e.conftest import Make
 from tests.e2e.relay import Relay
-from tests.harness import devmount, docker, leftovers
+from tests.harness import docker, leftovers
 
 pytestmark = pytest.mark.engine
 
@@ -144,16 +145,21 @@ def project(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request
 
 @pytest.mark.parametrize(("project", "case"), list(HOSTILE.items()), indirect=["project"], ids=list(HOSTILE))
 def test_nothing_is_started_before_the_word_is_given(
-    project: Path, case: Hostile, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    project: Path,
+    case: Hostile,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with Relay(tmp_path_factory.mktemp("relay") / "s", "/var/run/docker.sock") as relay:
-        done = devmount(project, *case.arguments, "--engine", relay.url, "up", "--json", "--build")
-        assert (done.returncode, done.stdout) == (1, ""), done.stderr
+        code = main(["-C", str(project), *case.arguments, "--engine", relay.url, "up", "--json", "--build"])
+        out, err = capsys.readouterr()
+        assert (code, out) == (1, ""), err
         assert relay.connections == 0
-    assert "asks for what needs your word; nothing was started" in done.stderr
-    assert case.told.replace("{up}", str(tmp_path)) in done.stderr
-    assert done.stderr.rstrip().endswith("devmount trust")
-    assert "hunter2" not in done.stderr
+    assert "asks for what needs your word; nothing was started" in err
+    assert case.told.replace("{up}", str(tmp_path)) in err
+    assert err.rstrip().endswith("devmount trust")
+    assert "hunter2" not in err
     assert leftovers(project.name) == []
     assert docker("image", "ls", "--quiet", f"{project.name}-app") == ""
     assert not os.listdir(tmp_path / "home" / ".local" / "state")
