@@ -25,9 +25,9 @@ POLL = 0.01
 # Containers, and what Podman leaves running for them, are in sessions of their own.
 GUARD = """
 service=$1 folder=$2
-{ "$service" system service --time=0 "unix://$folder/podman.sock" </dev/null; kill -s TERM 0; } &
 trap 'rm -rf -- "$folder"' EXIT
 trap 'exit' TERM
+{ "$service" system service --time=0 "unix://$folder/podman.sock" </dev/null; kill -s TERM 0; } &
 read -r _
 kill -s TERM 0
 """
