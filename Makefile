@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Where git is absent or the folder is no checkout, the sources are still complete; nothing below needs git.
 .DEFAULT_GOAL := help
 .PHONY: help setup engine podman editors lint format docs test demo up bench clean
-.PHONY: bench-volumes
+.PHONY: bench-volumes soak-volumes
 
 help:
 	@echo "make demo    run examples/flask, edit it, show the reload, stop"
@@ -17,6 +17,7 @@ help:
 	@echo "make docs    the documentation as pages, in build/docs; a broken link is an error"
 	@echo "make bench   measure reloads against other ways"
 	@echo "make bench-volumes  measure backups of volumes against tar by hand"
+	@echo "make soak-volumes   kill devmount, its helper and an engine of its own at 132 moments of them"
 	@echo "make clean   remove what make made"
 
 setup: .venv/.installed
@@ -65,6 +66,9 @@ bench: setup engine
 
 bench-volumes: setup engine
 	$(BIN)/python -m bench.volumes --write
+
+soak-volumes: setup engine
+	$(BIN)/python -m bench.faults --write
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

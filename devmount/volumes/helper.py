@@ -159,6 +159,7 @@ def create(
         "StdinOnce": True,
         "AttachStdin": True,
         "NetworkDisabled": True,
+        "StopSignal": "SIGKILL",  # an engine that shuts down need not wait for it
         "Labels": {**specs.labels(project), HELPER_LABEL: "1", LOCK_LABEL: _owner(project), **labels},
         # What passes through its streams is the volume's content: no log may keep it.
         "HostConfig": {"Mounts": mounts, "NetworkMode": "none", "LogConfig": {"Type": "none"}},
