@@ -94,6 +94,7 @@ class Actions:
             process.attach(current)
             process.adopt(service.stop_timeout)
         else:
+            self.provision.check_writers(service)
             process.mark(State.STARTING)
             container = current or self.provision.create(service, spec)
             if service.name not in self.started:

@@ -4,6 +4,7 @@ Plain immutable data. Paths on the host are absolute ``Path`` objects; paths in 
 durations are seconds.
 """
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -89,6 +90,18 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """A folder of the project mount that lives in a volume. Paths are relative to the project folder.
+
+    ``volume``: its name as the file would declare it. ``keyed_by``: lock files; when one changes the volume is another.
+    """
+
+    path: str
+    volume: str
+    keyed_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """When a service counts as ready: exactly one of the four is set. ``timeout`` in seconds."""
 
@@ -121,6 +134,7 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)  # env_files and environment, merged
     user: str = "image"  # "host", "image", "root", or "uid:gid" / a name
     mounts: tuple[Mount, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
     ready: Ready | None = None
     stop_signal: str | None = None  # None: the image's own, else SIGTERM
     stop_timeout: float = 3.0
@@ -136,6 +150,24 @@ class Service:
         """Whether changes to the project act on this service."""
         return self.mount is not None or bool(self.on_change)
 
+    def all_mounts(self, mount: str | None) -> tuple[Mount, ...]:
+        """What is mounted besides the project folder; ``mount``: where that appears, None where it does not."""
+        shadows = () if mount is None else self.shadows
+        return self.mounts + tuple(
+            Mount(MountType.VOLUME, shadow.volume, posixpath.join(mount or "", shadow.path)) for shadow in shadows
+        )
+
+    def volumes(self) -> set[str]:
+        """The volumes it mounts, by their names in the file."""
+        return {mount.source for mount in self.all_mounts("") if mount.type is MountType.VOLUME}
+
+    def writes_into(self, volume: str) -> bool:
+        """Whether it mounts that volume, by its name in the file, other than read-only."""
+        return any(
+            mount.type is MountType.VOLUME and mount.source == volume and not mount.read_only
+            for mount in self.all_mounts("")
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Volume:
@@ -147,6 +179,7 @@ class Volume:
     options: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     external: bool = False
+    exclusive: bool = False  # one container at a time may write into it
 
 
 @dataclass(frozen=True, slots=True)

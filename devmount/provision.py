@@ -16,6 +16,9 @@ from devmount.engine import spec as specs
 from devmount.engine.engine import Container, Engine
 from devmount.errors import DevmountError
 from devmount.model import MountType, Project, Service
+from devmount.volumes import exclusive, first_use
+
+LOCK_INTERVAL = 0.1  # seconds between two tries to get the lock of the project's volumes
 
 
 class Cancelled(Exception):
@@ -52,6 +55,7 @@ class Provision:
             current = existing.get(service.name)
             if current is None or not current.running:
                 self.check_ports(service)
+            self.check_writers(service)
         self.ensure_surroundings(services)
         return made
 
@@ -59,12 +63,35 @@ class Provision:
         """The project's containers by service, running or not."""
         return {container.service: container for container in self._engine.containers(self.project.name)}
 
-    def ensure_surroundings(self, services: Iterable[Service]) -> None:
-        """The volumes that these services mount, and the project's network."""
-        mounted = {mount.source for service in services for mount in service.mounts if mount.type is MountType.VOLUME}
-        for name in sorted(mounted):
-            self._engine.ensure_volume(self.project, self.project.volumes[name])
+    def ensure_surroundings(self, services: Sequence[Service]) -> None:
+        """The volumes that these services mount, and the project's network; their images are here."""
+        found = {
+            service.name: image
+            for service in services
+            if (image := images.inspect(self._engine, images.image_name(self.project, service))) is not None
+        }
+        for line in first_use.ensure(self._engine, self.project, services, found, self._host, self._patience()):
+            self._emit(events.Warning(time=time.time(), message=line))
         self._engine.ensure_network(self.project)
+
+    def _patience(self) -> Callable[[str], None]:
+        """What to call, with the id of the process that is waited for, as often as it is found at work still."""
+        told = False
+
+        def wait(holder: str) -> None:
+            nonlocal told
+            if not told:
+                message = f"waiting for process {holder}, which works on the project's volumes"
+                self._emit(events.Warning(time=time.time(), message=message))
+                told = True
+            if self.cancelled.wait(LOCK_INTERVAL):
+                raise Cancelled
+
+        return wait
+
+    def check_writers(self, service: Service, *, one_off: bool = False) -> None:
+        """That nobody else writes into the service's exclusive volumes; see ``exclusive.require_sole_writer``."""
+        exclusive.require_sole_writer(self._engine, self.project, service, one_off=one_off)
 
     def image(self, service: Service, *, build: bool = False) -> specs.Image:
         """The service's image, pulled or built where it is missing."""
@@ -74,7 +101,8 @@ class Provision:
 
     def spec(self, service: Service, *, build: bool) -> specs.Spec:
         """What the service's container is to be made of. ``build``: build its image even where there is one."""
-        image = self.image(service, build=build)
+        outdated = service.build is not None and first_use.is_outdated(self._engine, self.project, service)
+        image = self.image(service, build=build or outdated)
         if not specs.program(service, image):
             raise DevmountError(
                 f"{service.name} has nothing to run: the image has no command of its own",
@@ -86,7 +114,9 @@ class Provision:
 
     def one_off(self, service: Service, argv: list[str], *, tty: bool) -> specs.Spec:
         """What a container for one command is to be made of; its surroundings are made."""
-        image = self.image(service)
+        outdated = service.build is not None and first_use.is_outdated(self._engine, self.project, service)
+        image = self.image(service, build=outdated)
+        self.check_writers(service, one_off=True)
         self.ensure_surroundings([service])
         suffix = f"run-{time.time_ns():x}"
         return specs.one_off(self.project, service, image, self._host, argv, tty=tty, suffix=suffix)
@@ -135,7 +165,7 @@ class Provision:
         """Make the places of mounts that lie inside the project folder as the caller; the engine would as root."""
         if spec.mount is None:
             return
-        for mount in service.mounts:
+        for mount in service.all_mounts(spec.mount):
             inside = os.path.relpath(mount.target, spec.mount)
             if inside == "." or inside.startswith(".."):
                 continue

@@ -13,6 +13,7 @@ from devmount.settle import Batch
 ENV_FILE = "env file"
 PROJECT_FILE = "project file"
 DOCKERFILE = "Dockerfile"
+LOCK_FILE = "lock file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One step a service at most. ``reread``: the project file, or an env file, has changed."""
+    """One step a service at most. ``reread``: the project file, an env file or a lock file has changed."""
 
     steps: tuple[Step, ...]
     reread: bool = False
@@ -74,6 +75,7 @@ def plan(
     reread = False
     for service in services:
         env_files = {os.path.relpath(path, root) for path in service.env_files}
+        lock_files = {file for shadow in service.shadows for file in shadow.keyed_by}
         dockerfile = _dockerfile(service, root)
         draft = _Draft()
         touched = []
@@ -87,6 +89,9 @@ def plan(
             elif path in env_files:
                 reread = True
                 draft.add(path, Action.RECREATE, ENV_FILE)
+            elif path in lock_files:
+                reread = True  # the shadow's volume is another one now
+                draft.add(path, Action.REBUILD if service.build else Action.RECREATE, LOCK_FILE)
             elif rule is not None:
                 touched.append(path)
                 _follow(rule, path, draft)

@@ -386,6 +386,7 @@ def _named(project: Project) -> frozenset[Path]:
     named = _project_files(project)
     for service in project.services.values():
         named.update(service.env_files)
+        named.update(project.root / file for shadow in service.shadows for file in shadow.keyed_by)
         if service.build:
             named.add(service.build.context / service.build.dockerfile)
         named.update(

@@ -87,6 +87,8 @@ def stop(context: typer.Context, services: Services = None) -> None:
 
 def start(context: typer.Context, services: Services = None) -> None:
     """Start containers that were stopped, and first what they depend on."""
+    from devmount.volumes.exclusive import require_sole_writer
+
     given: Context = context.obj
     given.check(services or [])
     names = [service.name for service in given.project.in_order(services or given.project.services)]
@@ -95,6 +97,8 @@ def start(context: typer.Context, services: Services = None) -> None:
     given.require_trust()
     for container in _in_order(given.containers(names if services else []), names):
         if not container.running:
+            if container.service in given.project.services:
+                require_sole_writer(given.engine, given.project, given.project.services[container.service])
             given.engine.start(container.id, container.name)
             typer.echo(f"started {container.service}")
 

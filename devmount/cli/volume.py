@@ -54,7 +54,7 @@ def ls(context: typer.Context, json: Json = False) -> None:
 @volume_app.command("create")
 def create(context: typer.Context, names: Names) -> None:
     """Make volumes, as the file declares them: devmount volume create data"""
-    from devmount.volumes import work
+    from devmount.volumes import fill, work
 
     given: Context = context.obj
     project, engine = given.project_of_volumes, given.engine
@@ -63,7 +63,7 @@ def create(context: typer.Context, names: Names) -> None:
         content.say(done)
         for volume in targets:
             there = engine.volume(volume.engine_name) is not None
-            engine.ensure_volume(project, volume)
+            engine.ensure_volume(project, volume, {fill.EMPTY_LABEL: "1"})
             typer.echo(f"{volume.name} is there already" if there else f"made {volume.name} ({volume.engine_name})")
 
 

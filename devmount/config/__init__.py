@@ -104,7 +104,7 @@ def load(file: Path, *, profile: str | None, environ: Mapping[str, str]) -> Load
         project,
         labels | {_dotted(path): label for path, label in known.origins.items()},
         frozenset(_dotted(path) for path in secrets),
-        tuple(known.warnings),
+        (*known.warnings, *builder.warnings),
         frozenset(known.taken),
         {path: _dotted(service) for path, service in known.files.items()},
         {document.path.name: document.text for document in documents},

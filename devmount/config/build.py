@@ -1,12 +1,11 @@
 """From merged values to the model: meanings, and what must fit together."""
 
 import os
-import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from devmount.config import fit, values
+from devmount.config import fit, storage, values
 from devmount.config.layers import Layered, take_out
 from devmount.config.positions import Path as Keys
 from devmount.config.types import Problem, table_name
@@ -16,13 +15,11 @@ from devmount.model import (
     Action,
     Build,
     Dependency,
-    MountType,
     Port,
     Project,
     Ready,
     Rule,
     Service,
-    Volume,
     Watch,
 )
 
@@ -49,6 +46,7 @@ class Builder:
         incomplete: Collection[Keys] = (),
     ) -> None:
         self.problems: list[Problem] = []
+        self.warnings: list[str] = []
         self.variables = Variables(root, environ)
         self._values = layered.values
         self._root = root
@@ -78,8 +76,11 @@ class Builder:
         if what is not None and any(service.mount is not None for service in services.values()):
             hint = f"move {self._files[0].name} into a folder of its own"
             self._wrong((), f"the project folder, {self._root}, is {what}, which is never mounted", hint)
-        volumes = self._volumes(project_name, services)
+        volumes, wrong = storage.volumes(self._values.get("volumes", {}), project_name, services, self._root)
+        self.warnings += storage.missing_keys(services, self._root)
         paths = {name: path for name, (path, _) in tables.items()}
+        self.problems += wrong
+        self.problems += storage.writers(volumes, services)
         self.problems += fit.dependencies(services, paths)
         self.problems += fit.ports(services, paths)
         return Project(project_name, self._root, self._files, services, volumes, self._watch())
@@ -137,6 +138,10 @@ class Builder:
         mount = table.get("mount")
         if mount is not None:
             mount = self._take((*path, "mount"), lambda text: values.target(text, "mount"), mount)
+        where = "" if is_app and mount is None else mount
+        taken = {made.target for made in mounts if made}
+        shadows, wrong = storage.shadows(_items(table, "shadow"), path, name, mount=where, taken=taken)
+        self.problems += wrong
         self.problems += fit.targets(mounts, mount, path)
         ports = [
             port
@@ -153,12 +158,13 @@ class Builder:
             image=table.get("image"),
             build=self._build(table["build"], (*path, "build")) if "build" in table else None,
             command=self._optional(table, path, "command", values.command),
-            mount="" if is_app and mount is None else mount,
+            mount=where,
             ports=tuple(ports),
             env_files=env_files,
             environment=variables,
-            user=self._optional(table, path, "user", _user) or ("host" if is_app else "image"),
+            user=self._optional(table, path, "user", values.user) or ("host" if is_app else "image"),
             mounts=tuple(made for made in mounts if made),
+            shadows=tuple(shadows),
             ready=self._ready(table["ready"], (*path, "ready"), ports) if "ready" in table else None,
             stop_signal=self._optional(table, path, "stop_signal", values.signal_name),
             stop_timeout=_or(self._optional(table, path, "stop_timeout", values.duration), 3.0),
@@ -221,7 +227,7 @@ class Builder:
         port = table.get("port")
         if http is not None and port is None and not ports:
             self._wrong((*path, "http"), "http needs a port, and none is published", "add ports, or ready.port")
-        log = self._optional(table, path, "log", _regex)
+        log = self._optional(table, path, "log", values.regex)
         command = self._optional(table, path, "command", values.command)
         timeout = _or(self._optional(table, path, "timeout", values.duration), 60.0)
         return Ready(port, http, command, log, timeout)
@@ -247,41 +253,6 @@ class Builder:
         return Rule(
             tuple(files), action, self._optional(table, path, "run", values.command), table.get("run_user"), signal
         )
-
-    # what must fit together
-
-    def _volumes(self, project: str, services: dict[str, Service]) -> dict[str, Volume]:
-        declared = self._values.get("volumes", {})
-        used = {
-            mount.source for service in services.values() for mount in service.mounts if mount.type is MountType.VOLUME
-        }
-        volumes = {}
-        for name in [*declared, *sorted(used - set(declared))]:
-            table = declared.get(name, {})
-            if not values.VOLUME_NAME.fullmatch(name):
-                self._wrong(
-                    ("volumes", name), f"{name!r} cannot be a volume's name", "letters, digits, _ . -", at_key=True
-                )
-            external = bool(table.get("external", False))
-            if external and len(table) > 1:
-                hint = "leave the other keys out: whoever made it has said them"
-                self._wrong(("volumes", name), f"[volumes.{name}] is external and says more", hint)
-            self._check_device(table.get("options", {}), ("volumes", name, "options", "device"))
-            volumes[name] = Volume(
-                name,
-                name if external else f"{project}_{name}",
-                table.get("driver", "local"),
-                {key: values.text(value) for key, value in table.get("options", {}).items()},
-                {key: values.text(value) for key, value in table.get("labels", {}).items()},
-                external,
-            )
-        return volumes
-
-    def _check_device(self, options: dict[str, Any], path: Keys) -> None:
-        """That a folder which a volume stands for is not reached through a link: the engine follows it at any start."""
-        device, flags = str(options.get("device", "")), str(options.get("o", ""))
-        if "bind" in flags and device.startswith("/") and (real := os.path.realpath(device)) != device:
-            self._wrong(path, f"{device} is reached through a symbolic link", f"write where it leads: {real!r}")
 
     def _watch(self) -> Watch:
         table = self._values.get("watch", {})
@@ -327,17 +298,3 @@ def _items(table: dict[str, Any], key: str) -> list[tuple[int, Any]]:
 
 def _or(value: float | None, default: float) -> float:
     return default if value is None else value
-
-
-def _user(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?", text):
-        raise Wrong(f"{text!r} is not a user", 'write "host", "image", "root", a name or "uid:gid"')
-    return text
-
-
-def _regex(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise Wrong(f"{text!r} is not a regular expression: {error}", "escape special characters with \\\\") from None
-    return text

@@ -32,6 +32,7 @@ def describe(loaded: Loaded, *, show_secrets: bool) -> dict[str, Any]:
             "options": _masked(volume.options, f"volumes.{volume.name}.options", secrets),
             "labels": _masked(volume.labels, f"volumes.{volume.name}.labels", secrets),
             "external": volume.external,
+            "exclusive": volume.exclusive,
         }
         for volume in project.volumes.values()
     }
@@ -68,6 +69,8 @@ def _service(service: Service, path: str, secrets: frozenset[str]) -> dict[str, 
         else {"type": "tmpfs", "target": mount.target, "read_only": mount.read_only}
         for mount in service.mounts
     ]
+    if service.shadows:
+        made["shadow"] = [{"path": one.path, "keyed_by": list(one.keyed_by)} for one in service.shadows]
     if service.ready:
         ready = service.ready
         made["ready"] = {

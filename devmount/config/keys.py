@@ -40,6 +40,15 @@ MOUNT = Table(
     },
     others={"readonly": "read_only", "destination": "target", "dst": "target", "src": "source"},
 )
+SHADOW = Table(
+    {
+        "path": Key(STRING, "The folder, relative to the project.", "node_modules", is_required=True),
+        "keyed_by": Key(
+            ONE_OR_MORE, "Lock files: when one changes the folder is filled anew from the image.", "package-lock.json"
+        ),
+    },
+    others={"key": "keyed_by", "keyed": "keyed_by", "folder": "path"},
+)
 READY = Table(
     {
         "port": Key(PORT, "Ready when the program listens on this port of the container.", 8000),
@@ -93,6 +102,11 @@ SERVICE = Table(
             "Folders and single files of the host, and volumes.",
             ["./conf:/etc/app:ro", "data:/var/lib/app"],
         ),
+        "shadow": Key(
+            Listed(Either((STRING, SHADOW), "a folder or a table"), "a list of folders"),
+            "Folders of the project mount that live in a volume, filled from the image.",
+            ["node_modules"],
+        ),
         "ready": Key(READY, "When the service counts as ready.", {"port": 8000}),
         "stop_signal": Key(STRING, "The signal that stops the program. Default: the image's, else SIGTERM.", "SIGINT"),
         "stop_timeout": Key(DURATION, "How long to wait for its end before SIGKILL.", "3s"),
@@ -137,6 +151,7 @@ VOLUME = Table(
         "options": Key(TEXTS, "Options of the driver.", {"type": "tmpfs", "device": "tmpfs"}),
         "labels": Key(TEXTS, "Labels of the volume.", {"team": "shop"}),
         "external": Key(BOOLEAN, "Made by someone else, under exactly this name; never made or removed here.", True),
+        "exclusive": Key(BOOLEAN, "Whether one container at a time may write into it.", True),
     },
     others={"driver_opts": "options", "opts": "options"},
 )

@@ -209,3 +209,19 @@ def _volume(name: str) -> str:
 def text(value: object) -> str:
     """An environment variable's value of a TOML scalar."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def user(text: str) -> str:
+    """A user: "host", "image", "root", a name or ids, as the engine takes them."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?", text):
+        raise Wrong(f"{text!r} is not a user", 'write "host", "image", "root", a name or "uid:gid"')
+    return text
+
+
+def regex(text: str) -> str:
+    """A regular expression that can be compiled."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise Wrong(f"{text!r} is not a regular expression: {error}", "escape special characters with \\\\") from None
+    return text

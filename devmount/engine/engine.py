@@ -1,7 +1,7 @@
 """The calls devmount makes to an engine, in its own terms. Every failure is a ``DevmountError``."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -228,8 +228,11 @@ class Engine:
                 names.append(row["Name"])
         return names
 
-    def ensure_volume(self, project: Project, volume: Volume) -> None:
+    def ensure_volume(self, project: Project, volume: Volume, labels: Mapping[str, str] | None = None) -> None:
         """The volume, made where it is missing.
+
+        Args:
+            labels: what one that is made bears on top of its own.
 
         Raises:
             DevmountError: it is external and missing, or exists with another driver or other options.
@@ -248,7 +251,7 @@ class Engine:
                     volume.engine_name,
                     volume.driver,
                     dict(volume.options),
-                    {**volume.labels, **specs.labels(project), specs.LABEL + "volume": volume.name},
+                    {**volume.labels, **specs.labels(project), specs.LABEL + "volume": volume.name, **(labels or {})},
                 )
             return
         if volume.external:
@@ -257,11 +260,13 @@ class Engine:
         # names alone: an option may hold a password
         differing = [key for key in {**volume.options, **options} if volume.options.get(key) != options.get(key)]
         if driver != volume.driver or differing:
-            other = f"driver {driver}" + (f" and other options ({', '.join(differing)})" if differing else "")
+            other = [f"driver {driver}, where the file says {volume.driver}"] if driver != volume.driver else []
+            other += [f"other options than the file says: {', '.join(differing)}"] if differing else []
             raise DevmountError(
-                f"the volume {volume.engine_name} exists with {other} than the file says",
+                f"the volume {volume.engine_name} exists with {' and '.join(other)}",
                 where,
-                "change the file back; a volume cannot change its driver, and devmount does not remove one by itself",
+                "change the file back; or let the content move: "
+                + ", ".join(f"devmount volume {step} {volume.name}" for step in ("backup", "rm", "restore")),
             )
 
     def volume(self, name: str) -> dict[str, Any] | None:

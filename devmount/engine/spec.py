@@ -101,7 +101,7 @@ def spec(project: Project, service: Service, image: Image, host: Host, *, superv
     environment = dict(service.environment)
     if service.user == "host" and not any(entry.startswith("HOME=") for entry in image.environment):
         environment.setdefault("HOME", WRITABLE_HOME)
-    mounts = list(service.mounts)
+    mounts = list(service.all_mounts(target))
     if target is not None:
         mounts.insert(0, Mount(MountType.BIND, str(project.root), target))
     body: dict[str, Any] = {

@@ -225,11 +225,7 @@ def _system(path: Path) -> str:
 
 
 def _of_volume(project: Project, volume: Volume, secrets: Collection[str]) -> Iterator[Reach]:
-    users = [
-        service.name
-        for service in project.services.values()
-        if any(mount.type is MountType.VOLUME and mount.source == volume.name for mount in service.mounts)
-    ]
+    users = [service.name for service in project.services.values() if volume.name in service.volumes()]
     service = users[0] if len(users) == 1 else ""
     key = f"volumes.{volume.name}"
     if volume.external:

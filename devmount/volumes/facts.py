@@ -75,11 +75,11 @@ def _row(project: Project, volume: Volume, here: Mapping[str, Any], sizes: Mappi
 
 
 def mounted(project: Project, volume: Volume) -> list[str]:
-    """The services that mount the volume, and where."""
+    """The services that mount the volume, and where; a shadow whose mount is the image's to say, by its folder."""
     return [
         f"{service.name}:{mount.target}" + (" (read-only)" if mount.read_only else "")
         for service in project.services.values()
-        for mount in service.mounts
+        for mount in service.all_mounts(service.mount)
         if mount.type is MountType.VOLUME and project.volumes[mount.source].engine_name == volume.engine_name
     ]
 

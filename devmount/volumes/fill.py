@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from devmount.volumes.checks import Checker
 from devmount.volumes.tarstream import Member, Reader
 
 TOKEN_LABEL = specs.LABEL + "filled"  # tells a volume that is being filled from the one it replaces
+EMPTY_LABEL = specs.LABEL + "empty"  # of a volume that was made by itself, not for a container
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,19 @@ def fill(
     Raises:
         DevmountError: it failed; the volume is as it was, or the error says where its content is.
     """
-    token = secrets.token_hex(8)
     way = transport.way(engine, project, target.name)
+    with remade(engine, project, target, way.image, kept=kept):
+        transport.write(engine, project, way, target.name, content)
+
+
+@contextmanager
+def remade(engine: Engine, project: Project, target: Target, image: str, *, kept: Path | None = None) -> Iterator[None]:
+    """A new volume, in the place of one that is there, to be filled in the block; see ``fill``.
+
+    Args:
+        image: any that is here, for the helper that remembers what must be put back.
+    """
+    token = secrets.token_hex(8)
     before = engine.volume(target.name)
     old = target if before is None else described(before)
     told = {
@@ -57,12 +70,12 @@ def fill(
         "kept": str(kept) if kept else "",
         "token": token,
     }
-    journal = helper.create(engine, project, way.image, None, {helper.UNDO_LABEL: json.dumps(told)})
+    journal = helper.create(engine, project, image, None, {helper.UNDO_LABEL: json.dumps(told)})
     try:
         if before is not None:
             engine.remove_volume(target.name)
         _create(engine, target, token)
-        transport.write(engine, project, way, target.name, content)
+        yield
     except BaseException as error:
         _put_back(engine, project, told, journal, error)
         raise
@@ -113,7 +126,7 @@ def undo(engine: Engine, project: Project, told: Mapping[str, Any]) -> None:
 
 def described(row: Mapping[str, Any]) -> Target:
     """The volume of the engine's description."""
-    labels = {key: value for key, value in (row.get("Labels") or {}).items() if key != TOKEN_LABEL}
+    labels = {key: value for key, value in (row.get("Labels") or {}).items() if key not in (TOKEN_LABEL, EMPTY_LABEL)}
     return Target(row["Name"], row["Driver"], row.get("Options") or {}, labels)
 
 

@@ -134,6 +134,7 @@ def create(
     labels: Mapping[str, str],
     *,
     writable: bool = False,
+    place: str | None = None,
     command: Sequence[str] = NOTHING,
     put: bytes = b"",
     pipe: Path | None = None,
@@ -141,11 +142,14 @@ def create(
     """Make a helper that mounts ``volume`` (None: no volume) to run ``command`` as root, without a network; its id.
 
     Args:
+        place: mount it there, writable; the engine then puts the image's content at that place into an empty volume.
         put: a tar stream to unpack in it at ``/``.
         pipe: a named pipe that it gets at ``PIPE``.
     """
     mounts: list[dict[str, Any]] = []
-    if volume is not None:
+    if volume is not None and place is not None:
+        mounts.append({"Type": "volume", "Source": volume, "Target": place})
+    elif volume is not None:
         mount = {"Type": "volume", "Source": volume, "Target": MOUNT, "ReadOnly": not writable}
         mounts.append({**mount, "VolumeOptions": {"NoCopy": True}})
     if pipe is not None:
@@ -182,12 +186,15 @@ def helper(
     volume: str | None,
     *,
     writable: bool = False,
+    place: str | None = None,
     command: Sequence[str] = NOTHING,
     put: bytes = b"",
     pipe: Path | None = None,
 ) -> Iterator[str]:
     """A helper for the time of the block, as ``create`` makes it; its id."""
-    made = create(engine, project, image, volume, {}, writable=writable, command=command, put=put, pipe=pipe)
+    made = create(
+        engine, project, image, volume, {}, writable=writable, place=place, command=command, put=put, pipe=pipe
+    )
     try:
         yield made
     except BaseException:

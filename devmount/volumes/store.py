@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,30 +65,41 @@ def new_backup(project: str, volume: str, now: datetime | None = None) -> Path:
 
 
 @contextmanager
-def lock(project: str) -> Iterator[None]:
+def lock(project: str, wait: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the project's volume lock: one command at a time makes, fills or removes its volumes.
 
+    Args:
+        wait: called with the id of the process that holds it, again and again; it takes a while, or raises.
+
     Raises:
-        LockedError: another process holds it; its id is named.
+        LockedError: another process holds it, and there is no ``wait``; its id is named.
     """
     path = lock_file(project)
     make_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while not _take(descriptor):
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise LockedError(
-                f"another devmount works on this project's volumes: process {holder}",
-                str(path),
-                "wait until it has ended",
-            ) from None
+            if wait is None:
+                raise LockedError(
+                    f"another devmount works on this project's volumes: process {holder}",
+                    str(path),
+                    "wait until it has ended",
+                )
+            wait(holder)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

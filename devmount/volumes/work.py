@@ -84,7 +84,9 @@ def all_volumes(engine: Engine, project: Project) -> list[Volume]:
 def described(project: Project, engine_name: str, row: dict[str, object]) -> Volume:
     """The engine's volume as the file would declare it."""
     target = fill.described(row)
-    short = target.labels.get(VOLUME_LABEL) or engine_name.removeprefix(f"{project.name}_")
+    short = target.labels.get(VOLUME_LABEL, "")
+    if not short or short in project.volumes:  # a shadow's, as it was before its lock file changed
+        short = engine_name.removeprefix(f"{project.name}_")
     return Volume(short, engine_name, target.driver, target.options, target.labels)
 
 

@@ -3,14 +3,17 @@
 import io
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from devmount.engine import archive
+from devmount.engine import archive, images
+from devmount.engine import spec as specs
 from devmount.engine.engine import Engine
 from devmount.errors import DevmountError
 from devmount.model import Mount, MountType, Project, Volume
-from tests.engines import Begin, output
+from devmount.volumes import first_use
+from tests.engines import IMAGE, Begin, output
 
 pytestmark = pytest.mark.engine
 
@@ -63,6 +66,30 @@ def test_a_volume_in_use_is_not_removed_and_its_users_are_known(engine: Engine, 
     assert engine.volume(volume.engine_name) is None
 
 
+@pytest.mark.parametrize("has_chown", [True, False])
+def test_a_new_volumes_content_is_given_to_the_hosts_user(
+    engine: Engine, project: Project, begin: Begin, monkeypatch: pytest.MonkeyPatch, has_chown: bool, tmp_path: Path
+) -> None:
+    """Of /etc/cron.daily, a folder that has files in the image; ``has_chown``: False as in an image with no program."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    place = Mount(MountType.VOLUME, "data", "/etc/cron.daily")
+    service = replace(project.app, mounts=(place,))
+    project = replace(project, services={"app": service})
+    image = images.inspect(engine, IMAGE)
+    assert image is not None
+    if not has_chown:
+        monkeypatch.setattr(first_use, "CHOWN", ("no-such-chown",))
+    host = specs.Host(4321, 5432, rootless=engine.is_rootless())
+    for _ in range(2):
+        told = first_use.ensure(engine, project, [service], {"app": image}, host, lambda holder: None)
+        assert told == []
+    script = "cd /etc/cron.daily && stat -c '%u:%g %a' . dpkg; ls"
+    said = output(engine, begin(script, mounts=(place,), host=host))
+    owner = "0:0" if host.rootless else "4321:5432"
+    assert said == [f"{owner} 755", f"{owner} 755", *sorted(said[2:])]
+    assert "dpkg" in said[2:]
+
+
 def test_an_external_volume_must_be_there(engine: Engine, project: Project) -> None:
     with pytest.raises(DevmountError) as error:
         engine.ensure_volume(project, replace(project.volumes["data"], external=True))
@@ -75,7 +102,7 @@ def test_a_volume_whose_options_differ_is_left_alone(engine: Engine, project: Pr
     options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}
     with pytest.raises(DevmountError) as error:
         engine.ensure_volume(project, replace(volume, options=options))
-    assert "exists with driver local and other options (type, device, o) than the file says" in error.value.message
+    assert "exists with other options than the file says: type, device, o" in error.value.message
 
 
 def test_files_go_in_and_come_out_with_owner_mode_and_links(engine: Engine, begin: Begin) -> None:
