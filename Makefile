@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Where git is absent or the folder is no checkout, the sources are still complete; nothing below needs git.
 .DEFAULT_GOAL := help
 .PHONY: help setup engine podman editors lint format docs test demo up bench clean
-.PHONY: bench-volumes soak-volumes
+.PHONY: bench-volumes bench-watch soak-volumes
 
 help:
 	@echo "make demo    run examples/flask, edit it, show the reload, stop"
@@ -16,6 +16,7 @@ help:
 	@echo "make format  let ruff mend and format"
 	@echo "make docs    the documentation as pages, in build/docs; a broken link is an error"
 	@echo "make bench   measure reloads against other ways"
+	@echo "make bench-watch    measure what watching costs against watchfiles and watchdog"
 	@echo "make bench-volumes  measure backups of volumes against tar by hand"
 	@echo "make soak-volumes   kill devmount, its helper and an engine of its own at 132 moments of them"
 	@echo "make clean   remove what make made"
@@ -63,6 +64,9 @@ up: setup engine
 
 bench: setup engine
 	$(BIN)/python -m bench.reload
+
+bench-watch: setup engine
+	$(BIN)/python -m bench.watch --write
 
 bench-volumes: setup engine
 	$(BIN)/python -m bench.volumes --write
