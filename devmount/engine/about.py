@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from devmount.engine import buildx, images
-from devmount.engine.engine import Engine, explained
+from devmount.engine.engine import Engine, explained, rootless
 
 # As uname(1) and as images name them.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i686": "386", "i386": "386"}
@@ -61,7 +61,7 @@ def about(engine: Engine) -> About:
         root=str(info.get("DockerRootDir") or ""),
         time=_seconds(str(info.get("SystemTime") or "")),
         is_local=engine.is_local(),
-        is_rootless="name=rootless" in options or "rootless" in options,
+        is_rootless=rootless(info),
         is_desktop=DESKTOP in str(info.get("OperatingSystem") or ""),
         remaps_users="name=userns" in options,
         has_selinux="name=selinux" in options,

@@ -47,8 +47,7 @@ class Engine:
     def is_rootless(self) -> bool:
         """Whether the engine maps its root to the user who runs it."""
         with explained("the engine does not answer"):
-            options = self.client.info().get("SecurityOptions") or []
-        return any("rootless" in option for option in options)
+            return rootless(self.client.info())
 
     def is_local(self) -> bool:
         """Whether it listens on a socket of this machine, so that its paths are this machine's."""
@@ -288,6 +287,11 @@ class Engine:
     def remove_volume(self, name: str) -> None:
         with explained("the volume cannot be removed", name):
             self.client.remove_volume(name)
+
+
+def rootless(info: Mapping[str, Any]) -> bool:
+    """Whether an engine's description of itself says rootless; Podman 4 says it in a key of its own."""
+    return bool(info.get("Rootless")) or any("rootless" in option for option in info.get("SecurityOptions") or ())
 
 
 def _check_binds(spec: specs.Spec) -> None:

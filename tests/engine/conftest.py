@@ -1,12 +1,13 @@
 """The engines that the contract suite runs on: each test here runs once on each of them.
 
 ``docker`` is the engine that devmount finds by itself; ``podman`` is the one that scripts/podman prepared, served as
-devmount serves it; then come those that DEVMOUNT_TEST_ENGINES names, a list of addresses with spaces between.
+devmount serves it; then come those that DEVMOUNT_TEST_ENGINES names, a list of addresses with spaces between. With
+DEVMOUNT_TEST_ONLY they are the only ones (``test_rootless.py``).
 """
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from devmount.engine.engine import Container, Engine
 from devmount.model import Project, Service
 from tests.engines import IMAGE, PODMAN_HOME, Begin, podman_environment
 
-ENGINES = ["docker", "podman", *os.environ.get("DEVMOUNT_TEST_ENGINES", "").split()]
+NAMED = os.environ.get("DEVMOUNT_TEST_ENGINES", "").split()
+ENGINES = NAMED if os.environ.get("DEVMOUNT_TEST_ONLY") else ["docker", "podman", *NAMED]
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +31,15 @@ def docker_engine() -> Engine:
 
 
 @pytest.fixture(scope="session", params=ENGINES)
-def engine(request: pytest.FixtureRequest, docker_engine: Engine) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """One engine after the other, each with the image that the tests use."""
+
+    def docker_engine() -> Engine:
+        found: Engine = request.getfixturevalue("docker_engine")
+        return found
+
     if request.param == "docker":
-        yield docker_engine
+        yield docker_engine()
         return
     if request.param == "podman":
         if not PODMAN_HOME.is_dir():
@@ -53,11 +60,11 @@ def engine(request: pytest.FixtureRequest, docker_engine: Engine) -> Iterator[En
     yield other
 
 
-def carry_image(source: Engine, target: Engine) -> None:
+def carry_image(source: Callable[[], Engine], target: Engine) -> None:
     """Give ``target`` the tests' image from ``source`` where it does not have it."""
-    if target.client.images(name=IMAGE):
+    if images.inspect(target, IMAGE) is not None:
         return
-    for _ in target.client.load_image(b"".join(source.client.get_image(IMAGE))):
+    for _ in target.client.load_image(b"".join(source().client.get_image(IMAGE))):
         pass
     if target.is_podman():  # which loads it as localhost/debian
         repository, _, tag = IMAGE.partition(":")
