@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from devmount.engine import buildx, images
-from devmount.engine.engine import Engine, explained, rootless
+from devmount.engine.container import rootless
+from devmount.engine.engine import Engine, explained
 
 # As uname(1) and as images name them.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i686": "386", "i386": "386"}

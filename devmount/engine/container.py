@@ -1,4 +1,4 @@
-"""A container as the engine describes it, and what becomes of the SDK's errors."""
+"""A container and an engine as the engine describes them, and what becomes of the SDK's errors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -76,3 +76,8 @@ def explained(what: str, where: str = "") -> Iterator[None]:
 def is_missing(error: DevmountError) -> bool:
     """Whether the engine said that there is no such thing."""
     return getattr(error.__cause__, "status_code", None) == NOT_FOUND
+
+
+def rootless(info: Mapping[str, Any]) -> bool:
+    """Whether an engine's description of itself says rootless; Podman 4 says it in a key of its own."""
+    return bool(info.get("Rootless")) or any("rootless" in option for option in info.get("SecurityOptions") or ())

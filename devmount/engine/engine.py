@@ -11,7 +11,7 @@ from devmount.engine import spec as specs
 from devmount.engine.channel import Channel
 from devmount.engine.container import Container as Container
 from devmount.engine.container import explained as explained
-from devmount.engine.container import is_missing, parse
+from devmount.engine.container import is_missing, parse, rootless
 from devmount.errors import DevmountError
 from devmount.model import Project, Volume
 
@@ -287,11 +287,6 @@ class Engine:
     def remove_volume(self, name: str) -> None:
         with explained("the volume cannot be removed", name):
             self.client.remove_volume(name)
-
-
-def rootless(info: Mapping[str, Any]) -> bool:
-    """Whether an engine's description of itself says rootless; Podman 4 says it in a key of its own."""
-    return bool(info.get("Rootless")) or any("rootless" in option for option in info.get("SecurityOptions") or ())
 
 
 def _check_binds(spec: specs.Spec) -> None:
