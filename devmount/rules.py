@@ -49,9 +49,9 @@ class _Draft:
     signals: dict[str, None] = field(default_factory=dict)
 
     def add(self, path: str, action: Action, label: str | None) -> None:
-        self.files.append(path)
-        if action.strength > self.action.strength:
+        if not self.files or action.strength > self.action.strength:
             self.action, self.rule = action, label
+        self.files.append(path)
 
 
 def plan(

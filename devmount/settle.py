@@ -10,7 +10,8 @@ MANY = 0.200  # and once they go on for longer than GOES_ON
 GOES_ON = 0.100
 HALF_WRITTEN = 0.200  # seconds of quiet after a write that was not closed
 GONE = 0.200  # and after a file was removed, or renamed to what does not count: editors make it again at once
-LONGEST = 2.0  # seconds a batch waits at most, from its first change or from the end of what held it
+LONGEST = 2.0  # seconds a batch waits at most, from its first change or from the end of what held it;
+LONGEST_SETTLES = 4  # and so many settle times, if that is longer
 LOOKED_AT = 20  # changes; a batch of more is of several files in any case
 LONGEST_HOLD = 10.0  # seconds it is held at most while git works
 
@@ -78,7 +79,8 @@ class Settler:
         due = self._end + self._quiet()
         if self._unfinished:
             due = max(due, next(reversed(self._unfinished.values())) + max(self.settle, HALF_WRITTEN))
-        return max(min(due, max(self._begin, self._hold_until) + LONGEST), self._hold_until)
+        latest = max(self._begin, self._hold_until) + max(LONGEST, LONGEST_SETTLES * self.settle)
+        return max(min(due, latest), self._hold_until)
 
     def hold(self, until: float) -> bool:
         """Keep the batch back until then; False when it has been held for as long as may be."""

@@ -156,6 +156,22 @@ def test_a_generator_does_not_put_a_batch_off_for_ever() -> None:
     assert kinds(settler.take(deadline)) == {"generated": "modified"}
 
 
+def test_a_long_settle_time_is_kept_while_saves_go_on() -> None:
+    settler = Settler(2.0)
+    for now in (1.0, 2.0, 3.0, 4.0):
+        assert settler.take(now) is None
+        add(settler, written("a", now))
+    assert settler.deadline() == 6.0
+
+
+def test_a_hundred_changes_of_two_files_are_one_batch() -> None:
+    settler = Settler(SETTLE)
+    for number in range(100):
+        add(settler, written("ab"[number % 2], number * 0.001))
+    assert kinds(settler.take(1.0)) == {"a": "modified", "b": "modified"}
+    assert settler.deadline() is None
+
+
 def test_a_file_that_is_written_and_never_closed_does_not_put_a_batch_off_for_ever() -> None:
     settler = Settler(SETTLE)
     add(settler, written("app.py", 0.0))
