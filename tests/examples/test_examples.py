@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 BUILD_SECONDS = 800
 CTRL_C_EXIT = 130
-EXAMPLES = ("flask", "flask-redis", "go", "node", "static")
+EXAMPLES = ("file-server", "flask", "flask-redis", "go", "node", "postgres", "static")
 
 
 class Example:
@@ -41,11 +43,22 @@ def example(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Example]
 
 def stop_and_check(example: Example, up: Up) -> None:
     """Ctrl-C ends the session and its containers; ``down --volumes`` leaves nothing."""
-    assert up.stop() == CTRL_C_EXIT, up.report()
+    assert up.stop(40) == CTRL_C_EXIT, up.report()
     assert up.all("stopped"), up.report()
     down = devmount(example.folder, "down", "--volumes", "--yes")
     assert down.returncode == 0, down.stderr
     assert leftovers(example.project) == []
+
+
+def send(url: str, method: str, content: bytes) -> str:
+    """What the server answers to ``content``."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, content, method=method), timeout=5) as response:
+            body: bytes = response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return f"no answer: {error.code}"
+    return body.decode()
 
 
 def check_restart(example: Example, file: str) -> None:
@@ -108,6 +121,54 @@ def test_the_companions_volume_outlives_the_containers(example: Example) -> None
     with example.up() as up:
         up.wait("ready", BUILD_SECONDS, service="app")
         assert get(up.url()) == f"Seen: {count + 1}\n"
+        stop_and_check(example, up)
+
+
+@pytest.mark.parametrize("example", ["postgres"], indirect=True)
+def test_notes_outlive_the_database_and_the_app(example: Example) -> None:
+    with example.up() as up:
+        up.wait("ready", BUILD_SECONDS, service="app")
+        assert get(up.url()) == "Notes:\n"
+        assert send(up.url(), "POST", b"buy milk") == "Noted.\n"
+        mark = up.mark()
+        edit(example.folder / "app.py", '"Notes:"', '"To do:"')
+        assert up.wait("reload", service="app", since=mark)["action"] == "restart"
+        wait_for_page(up.url(), "To do:\n- buy milk")
+        edit(example.folder / "db" / "start", "set -e", "set -eu")
+        up.wait("change", since=mark, predicate=lambda row: row["files"][0]["path"] == "db/start")
+        assert up.stop(40) == CTRL_C_EXIT, up.report()
+        assert up.all("reload", service="db") == []
+    down = devmount(example.folder, "down")
+    assert down.returncode == 0, down.stderr
+    with example.up() as up:
+        up.wait("ready", BUILD_SECONDS, service="app")
+        assert get(up.url()) == "To do:\n- buy milk\n"
+        stop_and_check(example, up)
+
+
+@pytest.mark.parametrize("example", ["file-server"], indirect=True)
+def test_what_one_service_takes_the_other_lists(example: Example) -> None:
+    local = example.folder / ".devmount.local.toml"
+    local.write_text(local.read_text() + '[services.list]\nports = ["0:8001"]\n')
+    with example.up() as up:
+        for service in ("app", "list"):
+            up.wait("ready", BUILD_SECONDS, service=service)
+        sent = os.urandom(300_000)
+        assert send(up.url("/photo.raw"), "PUT", sent) == "Took photo.raw.\n"
+        assert send(up.url("/..%2f..%2fetc%2fpasswd"), "PUT", b"x") == "no answer: 404"
+        assert get(up.url()) == "1 files so far.\n"
+        assert "photo.raw" in get(up.url(service="list"))
+        with urllib.request.urlopen(up.url("/photo.raw", service="list"), timeout=5) as response:
+            assert response.read() == sent
+        refused = devmount(example.folder, "exec", "list", "--", "touch", "/srv/uploads/mine")
+        assert "Read-only file system" in refused.stderr + refused.stdout
+        volumes = devmount(example.folder, "volume", "ls")
+        assert "app:/srv/uploads, list:/srv/uploads (read-only)" in volumes.stdout
+        assert up.stop(40) == CTRL_C_EXIT, up.report()
+    assert devmount(example.folder, "down").returncode == 0
+    with example.up() as up:
+        up.wait("ready", BUILD_SECONDS, service="list")
+        assert "photo.raw" in get(up.url(service="list"))
         stop_and_check(example, up)
 
 
