@@ -48,7 +48,7 @@ def find_file(start: Path) -> Path:
     """
     for folder in (start, *start.parents):
         path = folder / FILE_NAME
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     raise UsageError(f"there is no {FILE_NAME} here or above", str(start), "write one, or use -C DIR or --file FILE")
 

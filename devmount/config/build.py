@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from devmount.config import fit, storage, values
-from devmount.config.layers import Layered, take_out
+from devmount.config.layers import Layered, leaves, take_out
 from devmount.config.positions import Path as Keys
 from devmount.config.types import Problem, table_name
 from devmount.config.values import Wrong
@@ -62,6 +62,11 @@ class Builder:
 
     def _interpolate(self) -> None:
         failed = list(self.variables.interpolate(self._values))
+        failed += [
+            Problem(path, "the text holds a null character", "no path and no variable can: leave it out")
+            for path, value in leaves(self._values)
+            if isinstance(value, str) and "\0" in value
+        ]
         self.problems += failed
         take_out(self._values, [problem.path for problem in failed])
         self._incomplete |= {problem.path[:-1] for problem in failed}
@@ -111,7 +116,7 @@ class Builder:
             file = self._root / os.path.expanduser(name)
             files.append(file)
             here = (*path, "env_files", number)
-            if file.is_file():
+            if os.path.isfile(file):
                 merged |= (
                     self._take(here, lambda named: self.variables.of_file(named[0], named[1], path), (file, name)) or {}
                 )
@@ -200,11 +205,11 @@ class Builder:
         named = Path(os.path.normpath(self._root / os.path.expanduser(table.get("context", "."))))
         context = Path(os.path.realpath(named))
         here = path if isinstance(value, str) or "context" not in table else (*path, "context")
-        if not context.is_dir():
+        if not os.path.isdir(context):
             self._wrong(here, f"there is no folder {named}", "build names the folder with the Dockerfile")
             return None
         dockerfile = table.get("dockerfile", "Dockerfile")
-        if not (context / dockerfile).is_file():
+        if not os.path.isfile(context / dockerfile):
             here = (*path, "dockerfile") if "dockerfile" in table else here
             self._wrong(
                 here, f"there is no {dockerfile} in {named}", "make it, or name another: build = { dockerfile = ... }"

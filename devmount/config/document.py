@@ -16,6 +16,7 @@ TOML_ERROR = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)
 TWICE = ("Cannot declare", "Cannot overwrite", "Cannot mutate")  # tomllib's words
 HEADER = re.compile(r"\s*(\[\[?[^\]]*\]\]?)")
 KEY = re.compile(r"\s*([^=#\s][^=#]*?)\s*=")
+LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{640,}")  # sys.set_int_max_str_digits takes no lower limit
 SHOWN = 100  # characters of a line
 
 
@@ -89,6 +90,12 @@ def read(path: Path) -> Document:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_error(path, text, str(error))]) from None
+    except ValueError:  # Python's limit on the digits of a number
+        found = LONG_NUMBER.search(text)
+        start = found.start() if found else 0
+        place = Place(text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start), 1)
+        words = "not TOML: the number is too long"
+        raise ConfigError([Document(path, text, {}).error(words, "no key takes such a number", place)]) from None
     except RecursionError:
         raise UsageError("the file is nested too deep", str(path), "this is not a project file") from None
     return Document(path, text, values)

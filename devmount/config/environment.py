@@ -120,6 +120,8 @@ def read(path: Path, environ: Mapping[str, str], *, override: bool = True) -> En
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Wrong(f"{path.name} is not UTF-8", "save it as UTF-8") from None
+    if "\0" in text:
+        raise Wrong(f"{path.name} holds a null character", "this is no file of variables")
     found = parse(text, environ, override=override)
     own = {name for name, value in found.values.items() if value is None and name in environ}
     values = {name: environ[name] if name in own else value for name, value in found.values.items()}

@@ -187,7 +187,10 @@ PROJECT = Table(
             Mapped(Table(LAYER), "a table of profiles"), "Laid over the rest with --profile NAME.", {"ci": {"app": {}}}
         ),
     },
-    others={"service": "services", "volume": "volumes", "profile": "profiles"},
+    others={
+        **dict.fromkeys(SERVICE.keys, "[app] above it"),
+        **{"service": "services", "volume": "volumes", "profile": "profiles"},
+    },
 )
 
 

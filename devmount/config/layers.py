@@ -1,6 +1,7 @@
 """The project file, the local file over it, the profile over both; each value keeps the place it came from."""
 
 import copy
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,4 +174,4 @@ def leaves(value: Any, path: Keys = ()) -> Iterator[tuple[Keys, Any]]:
 def local_file(file: Path) -> Path | None:
     """The local file beside a project file; None when there is none."""
     path = file.with_name(LOCAL_NAME)
-    return path if path.is_file() and path != file else None
+    return path if os.path.isfile(path) and path != file else None

@@ -50,6 +50,7 @@ class _Scanner:
         self._lines = [0]
         self._lines += [match.end() for match in re.finditer("\n", text)]
         self._found: dict[Path, Places] = {}
+        self._implied: dict[Path, Places] = {}  # tables that only headers of tables within them name
         self._counts: dict[Path, int] = {}
 
     def scan(self) -> dict[Path, Places]:
@@ -61,7 +62,7 @@ class _Scanner:
             else:
                 self._pair(table)
             self._skip(FILLER)
-        return self._found
+        return self._implied | self._found
 
     def _header(self) -> Path:
         begin = self._at
@@ -71,6 +72,8 @@ class _Scanner:
         self._at += 2 if is_item else 1
         place = self._place(begin, self._at)
         path = self._resolve(keys[:-1])
+        for end in range(1, len(path) + 1):
+            self._implied.setdefault(path[:end], Places(place, place))
         if is_item:
             number = self._counts.get((*path, keys[-1]), -1) + 1
             self._counts[(*path, keys[-1])] = number

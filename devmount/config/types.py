@@ -124,7 +124,15 @@ class Mapped:
             yield _mismatch(self.name, value, path)
             return
         for key, item in value.items():
-            yield from self.value.check(item, (*path, key))
+            here = (*path, key)
+            for problem in self.value.check(item, here):
+                plain = not problem.hint and problem.path == here
+                yield replace(problem, hint=self._instead(here)) if plain else problem
+
+    def _instead(self, path: Path) -> str:
+        if isinstance(self.value, Table):
+            return f"write [{table_name(path)}], and its keys below"
+        return f'write, for example, {path[-1]} = "text"'
 
     def schema(self) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": self.value.schema()}

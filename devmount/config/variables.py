@@ -1,5 +1,6 @@
 """Where the values of variables come from, what they went into, and that they are not told to anyone."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -72,7 +73,7 @@ class Variables:
             self.taken.add(name)
             return self._environ[name]
         if self._own is None:
-            self._own = self._read(self._dotenv, (), override=False).values if self._dotenv.is_file() else {}
+            self._own = self._read(self._dotenv, (), override=False).values if os.path.isfile(self._dotenv) else {}
         return self._own.get(name)
 
     def interpolate(self, values: dict[str, Any]) -> Iterator[Problem]:
