@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from devmount.cli.context import Context
-from devmount.errors import ConfigError
+from devmount.errors import ConfigError, UsageError
 
 
 def init(
@@ -19,6 +19,12 @@ def init(
     ] = None,
     companions: Annotated[
         list[str] | None, typer.Option("--with", metavar="NAME", help="A companion: postgres, mysql, redis.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="FILE", help="Carry a compose file or a devcontainer.json over.")
+    ] = None,
+    app: Annotated[
+        str | None, typer.Option("--app", metavar="SERVICE", help="With --from: the service you work on.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Put it in the place of a file that exists.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -30,7 +36,16 @@ def init(
     from devmount.init import plan
 
     file = _target(context.obj)
-    made = plan.from_folder(file.parent, template, companions or [])
+    if source is None:
+        if app is not None:
+            raise UsageError("--app goes with --from", "", "name the file, or leave --app out")
+        made = plan.from_folder(file.parent, template, companions or [])
+    else:
+        from devmount.init.carry import carry
+
+        if template is not None or companions:
+            raise UsageError("--from goes without --template and --with", "", "leave one of them out")
+        made = carry(file.parent / source, file.parent, app)
     done = plan.carry_out(made, file, force=force)
     _report(made, done, _mistakes(file), json=json)
 

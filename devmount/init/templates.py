@@ -59,11 +59,14 @@ def render(template: str, slots: Mapping[str, str], companions: Mapping[str, str
     given = dict(slots)
     variables: list[str] = []
     services: list[str] = []
-    for companion in companions.values():
-        match = VARIABLE.match(companion)
-        if match and all(not entry.startswith(f"{match[1]} ") for entry in variables):
-            variables.append(f"{match[1]} = {toml(match[2])}")
-        services.append(companion[match.end() :] if match else companion)
+    for companion, body in companions.items():
+        match = VARIABLE.match(body)
+        if match:
+            name = (
+                f"{companion.upper()}_URL" if any(entry.startswith(f"{match[1]} ") for entry in variables) else match[1]
+            )
+            variables.append(f"{name} = {toml(match[2])}")
+        services.append(body[match.end() :] if match else body)
     given["depends_on"] = (
         f"depends_on = {toml(list(companions))}               # started first, until it is ready" if companions else ""
     )

@@ -1,0 +1,1 @@
+"""Compose files: read with their lines, put together, carried over into the words of the project file."""
