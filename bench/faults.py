@@ -11,10 +11,9 @@ import collections
 import random
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from bench.reload import table
+from bench.figures import page, publish, table
 from tests import ownengine
 from tests.volumes.faults import PAIRS, Outcome, started
 
@@ -55,15 +54,14 @@ def report(outcomes: list[Outcome], failed: list[str], seed: int) -> str:
         told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         rows.append([kind, operation, str(len(mine)), str(busy), told])
     parts = [
-        "# Results of `make soak-volumes`",
-        f"{time.strftime('%Y-%m-%d')}; {len(outcomes) + len(failed)} moments, seed {seed}. SIGKILL at a random moment; "
+        "SIGKILL at a random moment; "
         "then the engine is started again where it was the one, `devmount volume ls` is run, and all is looked at: "
         "every file of every volume, every backup, helpers, paused containers, unfinished files.",
         table(["killed", "during", "moments", "with a helper or file under way", "afterwards"], rows),
         f"Moments at which something was lost, half made or left: {len(failed)}.",
         *failed,
     ]
-    return "\n\n".join(parts) + "\n"
+    return page("make soak-volumes", f"{len(outcomes) + len(failed)} moments, seed {seed}.", parts)
 
 
 def main() -> int:
@@ -80,10 +78,7 @@ def main() -> int:
         return 1
     outcomes, failed = soak(arguments.moments, arguments.seed)
     text = report(outcomes, failed, arguments.seed)
-    print(f"\n{text}")
-    if arguments.write:
-        RESULTS.write_text(text)
-        print(f"written to {RESULTS}")
+    publish(text, RESULTS, write=arguments.write)
     return 1 if failed else 0
 
 

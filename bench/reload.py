@@ -10,18 +10,16 @@ bench/results.md.
 
 import argparse
 import http.client
-import os
-import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench.figures import Target, page, publish, table, verdicts
 from bench.ways import ComposeWatch, Devmount, Entr, Floor, Nodemon, Way, build_image, compose_down, program
 from tests.harness import COMMAND, docker, environment, save
 
@@ -30,6 +28,8 @@ REST = 0.3  # seconds between two measurements, so that one way's work is over w
 SHOW_SECONDS = 30.0
 UP_ROUNDS = 5
 VERSION_ROUNDS = 15
+
+OWN_UP, COMPOSE_UP = "devmount up until ready", "docker compose up -d --wait"
 
 # What is to be reached. Times in milliseconds, memory in MiB.
 MAX_OF_COMPOSE = 1 / 20
@@ -136,12 +136,12 @@ def starts(folder: Path) -> dict[str, list[float]]:
             time.sleep(REST)
             began = time.perf_counter()
             if isinstance(way, Devmount):
-                title = "devmount up until ready"
+                title = OWN_UP
                 way.start()
                 taken = (time.perf_counter() - began) * 1000
                 way.stop()
             else:
-                title = "docker compose up -d --wait"
+                title = COMPOSE_UP
                 command = ["docker", "compose", "up", "--detach", "--wait"]
                 subprocess.run(command, cwd=way.folder, capture_output=True, check=True)
                 taken = until_shown(way.port, "start", began)
@@ -164,10 +164,6 @@ def versions() -> list[float]:
     return times
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)])
-
-
 def times_table(times: dict[str, list[float]], first: str) -> str:
     """Median, least and greatest of each, and the ratio of its median to ``first``'s."""
     base = statistics.median(times[first])
@@ -179,26 +175,25 @@ def times_table(times: dict[str, list[float]], first: str) -> str:
     return table(["way", "median ms", "min", "max", f"x {first}"], rows)
 
 
-def verdicts(
+def targets(
     times: dict[str, list[float]], to_signal: list[float], up: dict[str, list[float]], version: float, memory: float
-) -> list[list[str]]:
-    """Each target with what was measured."""
-    ours = statistics.median(times[Devmount.title])
+) -> list[Target]:
+    """What is to be reached, as far as there is something to measure against."""
     medians = {title: statistics.median(values) for title, values in {**times, **up}.items()}
-    judged: list[tuple[str, float, float, Callable[[float], str]]] = []
-    if ComposeWatch.title in medians:
-        judged.append(("reload / compose watch", ours / medians[ComposeWatch.title], MAX_OF_COMPOSE, "{:.3f}".format))
-    judged.append(("reload / floor", ours / medians[Floor.title], MAX_OF_FLOOR, "{:.2f}".format))
-    judged.append(("save to signal, median ms", statistics.median(to_signal), MAX_TO_SIGNAL, "{:.1f}".format))
-    if "docker compose up -d --wait" in medians:
-        ratio = medians["devmount up until ready"] / medians["docker compose up -d --wait"]
-        judged.append(("up / compose up --wait", ratio, MAX_UP_OF_COMPOSE, "{:.2f}".format))
-    judged.append(("devmount --version, median ms", version, MAX_VERSION, "{:.0f}".format))
-    judged.append(("memory of a session, MiB", memory, MAX_MEMORY, "{:.0f}".format))
-    return [
-        [title, show(value), show(limit), "reached" if value <= limit else "missed"]
-        for title, value, limit, show in judged
+    ours = medians[Devmount.title]
+    found = [
+        Target("reload / floor", ours / medians[Floor.title], MAX_OF_FLOOR, "{:.2f}"),
+        Target("save to signal, median ms", statistics.median(to_signal), MAX_TO_SIGNAL, "{:.1f}"),
+        Target("devmount --version, median ms", version, MAX_VERSION, "{:.0f}"),
+        Target("memory of a session, MiB", memory, MAX_MEMORY, "{:.0f}"),
     ]
+    if ComposeWatch.title in medians:
+        found.insert(0, Target("reload / compose watch", ours / medians[ComposeWatch.title], MAX_OF_COMPOSE, "{:.3f}"))
+    if COMPOSE_UP in medians:
+        found.append(
+            Target("up / compose up --wait", medians[OWN_UP] / medians[COMPOSE_UP], MAX_UP_OF_COMPOSE, "{:.2f}")
+        )
+    return found
 
 
 def report(folder: Path, rounds: int) -> str:
@@ -208,19 +203,19 @@ def report(folder: Path, rounds: int) -> str:
     up = starts(folder)
     version = statistics.median(versions())
     engine = docker("version", "--format", "{{.Server.Version}}")
-    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    parts = [
-        "# Results of `make bench`",
-        f"{time.strftime('%Y-%m-%d')}; {machine}, engine {engine}; {rounds} rounds, in turns.",
-        "From the save until HTTP shows it:",
-        times_table(times, Devmount.title),
-        "From the command until the page answers, image present, no container:",
-        times_table(up, "devmount up until ready"),
-        "Against what is to be reached:",
-        table(["what", "measured", "at most", ""], verdicts(times, to_signal, up, version, memory)),
-        *notes,
-    ]
-    return "\n\n".join(parts) + "\n"
+    return page(
+        "make bench",
+        f"engine {engine}; {rounds} rounds, in turns.",
+        [
+            "From the save until HTTP shows it:",
+            times_table(times, Devmount.title),
+            "From the command until the page answers, image present, no container:",
+            times_table(up, OWN_UP),
+            "Against what is to be reached:",
+            verdicts(targets(times, to_signal, up, version, memory)),
+            *notes,
+        ],
+    )
 
 
 def main() -> int:
@@ -234,10 +229,7 @@ def main() -> int:
     build_image()
     with tempfile.TemporaryDirectory(prefix="devmount-bench-") as folder:
         text = report(Path(folder), arguments.rounds)
-    print(f"\n{text}")
-    if arguments.write:
-        RESULTS.write_text(text)
-        print(f"written to {RESULTS}")
+    publish(text, RESULTS, write=arguments.write)
     return 0
 
 

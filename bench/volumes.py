@@ -10,7 +10,6 @@ into bench/volumes.md.
 
 import argparse
 import os
-import platform
 import random
 import shutil
 import statistics
@@ -21,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.reload import table
+from bench.figures import Target, page, publish, table, verdicts
 from tests.harness import COMMAND, docker, environment
 
 RESULTS = Path(__file__).with_name("volumes.md")
@@ -185,25 +184,27 @@ def report(rounds: int, mebibytes: int, files: int) -> str:
             backups, restores, sizes = measure(volumes, rounds)
         finally:
             volumes.close()
-    verdicts = []
-    for what, times in (("backup", backups), ("restore", restores)):
-        ratio = statistics.median(times[OURS]) / statistics.median(times[HAND])
-        verdict = "reached" if ratio <= MAX_RATIO else "missed"
-        verdicts.append([f"{what} / by hand", f"{ratio:.2f}", f"{MAX_RATIO:.2f}", verdict])
     engine = docker("version", "--format", "{{.Server.Version}}")
-    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    measured = f"{mebibytes} MiB in {files:,} files, {rounds} rounds, in turns"
-    parts = [
-        "# Results of `make bench-volumes`",
-        f"{time.strftime('%Y-%m-%d')}; {machine}, engine {engine}; {measured}.",
-        "Backup, zstd level 3:",
-        times_table(backups, sizes),
-        "Restore into a new volume; devmount reads and verifies all of the archive first:",
-        times_table(restores, sizes),
-        "Against what is to be reached:",
-        table(["what", "measured", "at most", ""], verdicts),
-    ]
-    return "\n\n".join(parts) + "\n"
+    return page(
+        "make bench-volumes",
+        f"engine {engine}; {mebibytes} MiB in {files:,} files, {rounds} rounds, in turns.",
+        [
+            "Backup, zstd level 3:",
+            times_table(backups, sizes),
+            "Restore into a new volume; devmount reads and verifies all of the archive first:",
+            times_table(restores, sizes),
+            "Against what is to be reached:",
+            verdicts(
+                Target(
+                    f"{what} / by hand",
+                    statistics.median(times[OURS]) / statistics.median(times[HAND]),
+                    MAX_RATIO,
+                    "{:.2f}",
+                )
+                for what, times in (("backup", backups), ("restore", restores))
+            ),
+        ],
+    )
 
 
 def main() -> int:
@@ -218,10 +219,7 @@ def main() -> int:
         return 1
     subprocess.run(["docker", "build", "--quiet", "--tag", IMAGE, "-"], input=DOCKERFILE.encode(), check=True)
     text = report(arguments.rounds, arguments.mebibytes, arguments.files)
-    print(f"\n{text}")
-    if arguments.write:
-        RESULTS.write_text(text)
-        print(f"written to {RESULTS}")
+    publish(text, RESULTS, write=arguments.write)
     return 0
 
 

@@ -11,7 +11,6 @@ bench/watch.md.
 
 import argparse
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -24,7 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.costs import SAVE_PAUSE, Costs, costs, running_peer, running_up
-from bench.reload import table
+from bench.figures import Target, page, publish, table, verdicts
 from bench.watchers import TITLES
 from tests.harness import environment
 
@@ -154,36 +153,32 @@ def report(seconds: float, saves: int) -> str:
     own = all_costs[up]
     median = {title: statistics.median(values) for title, values in starts.items()}
     huge_median = {title: statistics.median(values) for title, values in huge_starts.items()}
+    start = median[devmount] / median[watchdog]
+    walked = huge_median[devmount] / huge_median[walk]
     targets = [
-        ("start / plain watchdog's", median[devmount] / median[watchdog], MAX_START_OF_WATCHDOG, "{:.3f}"),
-        ("memory of devmount up, MiB", own.memory, MAX_MEMORY, "{:.0f}"),
-        ("idle CPU, %", own.idle / seconds * 100, MAX_IDLE_PERCENT, "{:.3f}"),
-        ("save to batch, median ms", own.median, MAX_MEDIAN, "{:.1f}"),
-        ("save to batch, 99th percentile ms", own.ninety_ninth, MAX_99TH, "{:.1f}"),
-        ("start / git's walk, 1,000,000 files", huge_median[devmount] / huge_median[walk], MAX_OF_GIT_WALK, "{:.2f}"),
+        Target("start / plain watchdog's", start, MAX_START_OF_WATCHDOG, "{:.3f}"),
+        Target("memory of devmount up, MiB", own.memory, MAX_MEMORY, "{:.0f}"),
+        Target("idle CPU, %", own.idle / seconds * 100, MAX_IDLE_PERCENT, "{:.3f}"),
+        Target("save to batch, median ms", own.median, MAX_MEDIAN, "{:.1f}"),
+        Target("save to batch, 99th percentile ms", own.ninety_ninth, MAX_99TH, "{:.1f}"),
+        Target("start / git's walk, 1,000,000 files", walked, MAX_OF_GIT_WALK, "{:.2f}"),
     ]
-    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    parts = [
-        "# Results of `make bench-watch`",
-        f"{time.strftime('%Y-%m-%d')}; {machine}; {ROUNDS} starts of each, {saves} saves.",
-        f"{LARGE.total:,} files in {LARGE.folders + LARGE.ignored_folders + 2:,} folders, of which git ignores "
-        f"{LARGE.ignored_folders + 1:,}:",
-        starts_table(starts, devmount),
-        "In the busy time 20 saves a second, and as many writes to what is ignored. watchdog tells of single events, "
-        "devmount and watchfiles of batches; watchfiles waits 50 ms for more by default, devmount 10 ms.",
-        costs_table(all_costs, seconds),
-        f"{HUGE.total:,} files, of which {HUGE.folders * HUGE.files:,} in {HUGE.folders:,} folders are not ignored:",
-        starts_table(huge_starts, walk),
-        "Against what is to be reached:",
-        table(
-            ["what", "measured", "at most", ""],
-            [
-                [title, form.format(value), form.format(limit), "reached" if value <= limit else "missed"]
-                for title, value, limit, form in targets
-            ],
-        ),
-    ]
-    return "\n\n".join(parts) + "\n"
+    return page(
+        "make bench-watch",
+        f"{ROUNDS} starts of each, {saves} saves.",
+        [
+            f"{LARGE.total:,} files in {LARGE.folders + LARGE.ignored_folders + 2:,} folders, of which git ignores "
+            f"{LARGE.ignored_folders + 1:,}:",
+            starts_table(starts, devmount),
+            "In the busy time 20 saves a second, and as many writes to what is ignored. watchdog tells of single "
+            "events, devmount and watchfiles of batches; watchfiles waits 50 ms for more by default, devmount 10 ms.",
+            costs_table(all_costs, seconds),
+            f"{HUGE.total:,} files, of which {HUGE.folders * HUGE.files:,} in {HUGE.folders:,} folders are watched:",
+            starts_table(huge_starts, walk),
+            "Against what is to be reached:",
+            verdicts(targets),
+        ],
+    )
 
 
 def main() -> int:
@@ -193,10 +188,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write the tables to bench/{RESULTS.name}")
     arguments = parser.parse_args()
     text = report(arguments.seconds, arguments.saves)
-    print(f"\n{text}")
-    if arguments.write:
-        RESULTS.write_text(text)
-        print(f"written to {RESULTS}")
+    publish(text, RESULTS, write=arguments.write)
     return 0
 
 
