@@ -95,7 +95,7 @@ class LoopGuard:
             if change.path in suspect.passing:
                 suspect.passing.discard(change.path)
                 kept.append(change)
-            elif not suspect.held_off and self._may_pass(suspect, change.at - last_start):
+            elif not suspect.held_off and self._may_pass(suspect, _delay(batch, change, last_start)):
                 kept.append(change)
             elif suspect.tried:
                 suspect.made.add(change.path)
@@ -144,7 +144,7 @@ class LoopGuard:
     def _may_pass(self, suspect: _Suspect, delay: float) -> bool:
         if suspect.waiting:
             return False
-        soon = -EARLY <= delay <= SOON
+        soon = 0 <= delay <= SOON
         alike = 0 <= delay <= LONGEST_DELAY and abs(delay - suspect.delay) <= ALIKE
         if suspect.last_start != self._start:
             suspect.last_start, suspect.delay = self._start, delay
@@ -154,6 +154,13 @@ class LoopGuard:
             suspect.tried = soon or alike
             return not suspect.tried
         return suspect.soon <= IN_A_ROW and suspect.alike < ALIKE_IN_A_ROW
+
+
+def _delay(batch: Batch, change: FileChange, start: float) -> float:
+    """Seconds from the start to the first change after it; negative if all came before."""
+    if change.at < start - EARLY:
+        return change.at - start
+    return max(0.0, batch.first.get(change.path, change.at) - start)
 
 
 def _made_anew(change: FileChange) -> str:

@@ -1,6 +1,7 @@
 """From single changes to batches: what one save, one "save all", one checkout did, taken up together."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from devmount.events import FileChange, Kind
@@ -20,11 +21,12 @@ LONGEST_HOLD = 10.0  # seconds it is held at most while git works
 class Batch:
     """Changes to act on together, a path once, in the order of their first event.
 
-    ``newest``: ``time.monotonic`` of the newest event.
+    ``newest``: ``time.monotonic`` of the newest event. ``first``: of the first event of each path.
     """
 
     changes: tuple[FileChange, ...]
     newest: float
+    first: Mapping[str, float] = field(default_factory=dict)
 
 
 class Settler:
@@ -37,6 +39,7 @@ class Settler:
     def __init__(self, settle: float) -> None:
         self.settle = settle
         self._first_kind: dict[str, Kind] = {}
+        self._first_at: dict[str, float] = {}
         self._last: dict[str, FileChange] = {}
         self._unfinished: dict[str, float] = {}  # written, not closed: when last, in that order
         self._taken_open: set[str] = set()  # what was still open when its batch was taken
@@ -67,6 +70,7 @@ class Settler:
             change = replace(change, kind=Kind.CREATED)
         elif first is not Kind.CREATED and change.kind is Kind.CREATED:
             change = replace(change, kind=Kind.MODIFIED)  # removed and made again
+        self._first_at.setdefault(path, change.at)
         self._last[path] = change
         self._unfinished.pop(path, None)
         if not change.complete:
@@ -98,11 +102,12 @@ class Settler:
             return None
         changes = tuple(change for change in self._last.values() if not self._came_to_nothing(change))
         newest = max(change.at for change in self._last.values())
+        first, self._first_at = self._first_at, {}
         self._taken_open.update(self._unfinished)
         for collected in (self._first_kind, self._last, self._unfinished, self._renamed):
             collected.clear()
         self._hold_until, self._hold_began = 0.0, None
-        return Batch(changes, newest) if changes else None
+        return Batch(changes, newest, first) if changes else None
 
     def _came_to_nothing(self, change: FileChange) -> bool:
         return change.kind is Kind.DELETED and self._first_kind[change.path] is Kind.CREATED

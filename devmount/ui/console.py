@@ -207,7 +207,7 @@ def _words(event: events.Event) -> str:
     if isinstance(event, events.Change):
         words = f"changed: {_files([row['path'] for row in event.files], event.count)}"
         same = event.same_content
-        return words + (f"; with the same content: {_files(same, len(same))}" if same else "")
+        return words + (f"; same content, left out: {_files(same, len(same))}" if same else "")
     if isinstance(event, events.Reload):
         files = _files(event.files, len(event.files))
         return f"{PAST.get(event.action, event.action)} in {event.milliseconds:.1f} ms: {files}"
