@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from devmount.cli import creation, doctor, inspection, lifecycle, programs, trust, up, volume
+from devmount.cli import completing, creation, doctor, inspection, lifecycle, programs, trust, up, volume
 from devmount.cli.context import Context
 from devmount.errors import UsageError
 
 app = typer.Typer(
     name="devmount",
-    help="Run a project's code in a container, and reload it at every save.",
+    help="Run a project's code in a container, and reload it at every save.\n\nExample: devmount up",
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -28,7 +28,13 @@ def common(
         typer.Option("--file", envvar="DEVMOUNT_FILE", help="The project file, instead of looking for one."),
     ] = None,
     profile: Annotated[
-        str | None, typer.Option("--profile", envvar="DEVMOUNT_PROFILE", help="Lay [profiles.NAME] over the file.")
+        str | None,
+        typer.Option(
+            "--profile",
+            envvar="DEVMOUNT_PROFILE",
+            help="Lay [profiles.NAME] over the file.",
+            autocompletion=completing.profiles,
+        ),
     ] = None,
     engine: Annotated[str | None, typer.Option("--engine", metavar="URL", help="The engine to use.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,

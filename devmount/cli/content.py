@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devmount.cli import completing
 from devmount.cli.context import Context
+from devmount.cli.parameters import Json, Volume, Yes
 from devmount.errors import DevmountError, UsageError
 
 if TYPE_CHECKING:
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
     from devmount.volumes.restore import Restored
     from devmount.volumes.users import Hold
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
-Name = Annotated[str, typer.Argument(help="The volume, by its name in the file.")]
 Stop = Annotated[bool, typer.Option("--stop", help="Stop what writes into it meanwhile; else it is paused.")]
 Live = Annotated[bool, typer.Option("--live", help="Let it be written into meanwhile: not consistent.")]
 Replace = Annotated[bool, typer.Option("--replace", help="In the place of what is there, kept as a backup first.")]
@@ -31,16 +30,20 @@ BOMB_RATIO = 1000  # and to more than this many times its own size, is asked abo
 
 def backup(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(help="Volumes, by their names in the file.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Volumes, by their names in the file.", autocompletion=completing.volumes)
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every volume of the project.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")] = None,
     stop: Stop = False,
     live: Live = False,
     json: Json = False,
 ) -> None:
-    """Write a volume into one file: devmount volume backup data
+    """Write a volume into one file.
 
     Its users are paused for the time. The file is a .tar.zst with checksums, readable for you alone; any tar reads it.
+
+    Example: devmount volume backup data
     """
     from devmount.ui.progress import Bar, size_text
     from devmount.volumes import work
@@ -76,10 +79,13 @@ def backup(
 
 def backups(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Of this volume alone.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Of this volume alone.", autocompletion=completing.volumes)] = None,
     json: Json = False,
 ) -> None:
-    """The backups that were made without --output, newest first."""
+    """The backups that were made without --output, newest first.
+
+    Example: devmount volume backups data
+    """
     from devmount.ui.progress import size_text
     from devmount.ui.tables import table
     from devmount.volumes import restore as restoring
@@ -109,16 +115,18 @@ def backups(
 
 def restore(
     context: typer.Context,
-    name: Name,
+    name: Volume,
     file: Annotated[Path | None, typer.Argument(help="The backup. Default: the newest of this volume.")] = None,
     replace: Replace = False,
     force: Force = False,
     devices: Devices = False,
     yes: Yes = False,
 ) -> None:
-    """Put a backup into a new or empty volume: devmount volume restore data FILE
+    """Put a backup into a new or empty volume.
 
     All of the backup is verified before anything is touched. A failure half-way leaves what was there.
+
+    Example: devmount volume restore --replace data data.tar.zst
     """
     from devmount.ui.progress import Bar
     from devmount.volumes import restore as restoring
@@ -150,7 +158,7 @@ def restore(
 
 def copy(
     context: typer.Context,
-    source: Name,
+    source: Volume,
     new: Annotated[str | None, typer.Argument(help="The copy's name. With --to, by default the same.")] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="URL", help="Another engine: ssh://user@host")] = None,
     replace: Replace = False,
@@ -158,7 +166,10 @@ def copy(
     stop: Stop = False,
     live: Live = False,
 ) -> None:
-    """Copy a volume, here or to another engine: devmount volume copy data --to ssh://me@host"""
+    """Copy a volume, here or to another engine.
+
+    Example: devmount volume copy data data2
+    """
     from devmount.engine.connect import connect
     from devmount.engine.engine import Engine
     from devmount.ui.progress import Bar
@@ -193,13 +204,16 @@ def copy(
 
 def import_(
     context: typer.Context,
-    name: Name,
+    name: Volume,
     source: Annotated[Path, typer.Argument(help="A folder, or a tar: plain, gzip, bzip2, xz or zstd.")],
     replace: Replace = False,
     force: Force = False,
     devices: Devices = False,
 ) -> None:
-    """Put a folder or a tar into a new or empty volume: devmount volume import data ./seed"""
+    """Put a folder or a tar into a new or empty volume.
+
+    Example: devmount volume import data ./seed
+    """
     from devmount.ui.progress import Bar
     from devmount.volumes import work
     from devmount.volumes.plain import import_content
@@ -218,12 +232,15 @@ def import_(
 
 def export(
     context: typer.Context,
-    name: Name,
+    name: Volume,
     out: Annotated[Path, typer.Argument(help='A new .tar file, an empty folder, or "-" for standard output.')],
     stop: Stop = False,
     live: Live = False,
 ) -> None:
-    """Write a volume's content as a plain tar, or as files: devmount volume export data data.tar"""
+    """Write a volume's content as a plain tar, or as files.
+
+    Example: devmount volume export data data.tar
+    """
     from devmount.ui.progress import Bar
     from devmount.volumes import work
     from devmount.volumes.plain import export_content

@@ -8,17 +8,25 @@ from typing import Annotated
 
 import typer
 
+from devmount.cli import completing
 from devmount.cli.context import Context
+from devmount.cli.parameters import Json
 from devmount.errors import ConfigError, UsageError
 
 
 def init(
     context: typer.Context,
     template: Annotated[
-        str | None, typer.Option("--template", metavar="NAME", help="The template, instead of a guess.")
+        str | None,
+        typer.Option(
+            "--template", metavar="NAME", help="The template, instead of a guess.", autocompletion=completing.templates
+        ),
     ] = None,
     companions: Annotated[
-        list[str] | None, typer.Option("--with", metavar="NAME", help="A companion: postgres, mysql, redis.")
+        list[str] | None,
+        typer.Option(
+            "--with", metavar="NAME", help="A companion: postgres, mysql, redis.", autocompletion=completing.companions
+        ),
     ] = None,
     source: Annotated[
         str | None, typer.Option("--from", metavar="FILE", help="Carry a compose file or a devcontainer.json over.")
@@ -27,7 +35,7 @@ def init(
         str | None, typer.Option("--app", metavar="SERVICE", help="With --from: the service you work on.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Put it in the place of a file that exists.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Write a .devmount.toml that fits this folder, and say what was guessed.
 

@@ -4,11 +4,12 @@ import json as jsonlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from devmount.cli.context import Context
+from devmount.cli.parameters import Json
 from devmount.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 COLORS = {"ok": "32", "warning": "33", "error": "31"}
 
 
-def doctor(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:
+def doctor(context: typer.Context, json: Json = False) -> int:
     """Check the engine, the limits, ports, paths and the file, and say how to mend what is wrong.
 
-    The exit code is 1 when something stops up: devmount doctor --json
+    The exit code is 1 when something stops up.
+
+    Example: devmount doctor --json
     """
     from devmount.doctor import Level, findings, gather
 

@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devmount.cli.parameters import Json, Services
 from devmount.errors import DevmountError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Services = Annotated[list[str] | None, typer.Argument(help="Services; none: all of them.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
-config_app = typer.Typer(invoke_without_command=True, help="The resolved project, or the file's JSON Schema.")
+config_app = typer.Typer(
+    invoke_without_command=True, help="The resolved project, or the file's JSON Schema.\n\nExample: devmount config"
+)
 
 
 def ps(context: typer.Context, json: Json = False) -> None:
-    """The project's containers."""
+    """The project's containers.
+
+    Example: devmount ps --json
+    """
     rows = [
         {
             "service": container.service,
@@ -57,7 +61,10 @@ def logs(
     tail: Annotated[int | None, typer.Option("--tail", "-n", help="The last N lines of each.")] = None,
     json: Json = False,
 ) -> None:
-    """What the services have written: devmount logs -f app"""
+    """What the services have written.
+
+    Example: devmount logs --follow --since 10m app
+    """
     import threading
     import time
     from queue import SimpleQueue
@@ -111,7 +118,10 @@ def _seconds(text: str) -> float:
 
 
 def events(context: typer.Context, json: Json = False) -> None:
-    """Follow the events of the running session."""
+    """Follow the events of the running session.
+
+    Example: devmount events --json
+    """
     from devmount.control import Client
     from devmount.events import from_json
     from devmount.ui import printer
@@ -134,7 +144,10 @@ def config(
     json: Json = False,
     show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print secrets too.")] = False,
 ) -> None:
-    """The resolved project, each value with the place it came from; secrets masked."""
+    """The resolved project, each value with the place it came from; secrets masked.
+
+    Example: devmount config --json
+    """
     if context.invoked_subcommand is not None:
         return
     from devmount.config.describe import describe
@@ -160,7 +173,10 @@ def _flat(value: object, origins: "Mapping[str, str]", path: str = "") -> list[t
 
 @config_app.command("schema")
 def schema() -> None:
-    """The JSON Schema of the project file, for editors."""
+    """The JSON Schema of the project file, for editors.
+
+    Example: devmount config schema
+    """
     from devmount.config import schema as made
 
     typer.echo(jsonlib.dumps(made(), indent=2))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devmount.cli.context import Context
+from devmount.cli.parameters import Services, Yes
 from devmount.errors import DevmountError
 
 if TYPE_CHECKING:
     from devmount.engine.engine import Container
 
-Services = Annotated[list[str] | None, typer.Argument(help="Services; none: all of them.")]
 DEFAULT_TIMEOUT = 3.0  # seconds, of a container whose service is no longer in the file
 SESSION_GRACE = 15.0  # seconds on top of the longest stop_timeout, for a session to end
 
@@ -22,9 +22,12 @@ SESSION_GRACE = 15.0  # seconds on top of the longest stop_timeout, for a sessio
 def down(
     context: typer.Context,
     volumes: Annotated[bool, typer.Option("--volumes", help="Remove the project's volumes too.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")] = False,
+    yes: Yes = False,
 ) -> None:
-    """Stop and remove the project's containers and its network. Volumes stay, unless you say otherwise."""
+    """Stop and remove the project's containers and its network. Volumes stay, unless you say otherwise.
+
+    Example: devmount down --volumes
+    """
     from devmount.provision import require_own
 
     given: Context = context.obj
@@ -64,7 +67,10 @@ def _confirmed(given: Context, *, yes: bool) -> list[str]:
 
 
 def restart(context: typer.Context, services: Services = None) -> None:
-    """Restart the programs of services: devmount restart app"""
+    """Restart the programs of services.
+
+    Example: devmount restart app
+    """
     given: Context = context.obj
     if _ask_session(given, "restart", services or list(given.project.services)):
         return
@@ -75,7 +81,10 @@ def restart(context: typer.Context, services: Services = None) -> None:
 
 
 def stop(context: typer.Context, services: Services = None) -> None:
-    """Stop containers and keep them; without a service, a running session too."""
+    """Stop containers and keep them; without a service, a running session too.
+
+    Example: devmount stop app
+    """
     given: Context = context.obj
     if _ask_session(given, "stop", services or []):
         return
@@ -86,7 +95,10 @@ def stop(context: typer.Context, services: Services = None) -> None:
 
 
 def start(context: typer.Context, services: Services = None) -> None:
-    """Start containers that were stopped, and first what they depend on."""
+    """Start containers that were stopped, and first what they depend on.
+
+    Example: devmount start app
+    """
     from devmount.volumes.exclusive import require_sole_writer
 
     given: Context = context.obj
@@ -109,12 +121,18 @@ def _in_order(containers: "list[Container]", names: list[str]) -> "list[Containe
 
 
 def pause(context: typer.Context) -> None:
-    """Hold the reloads of the running session."""
+    """Hold the reloads of the running session.
+
+    Example: devmount pause
+    """
     _need_session(context.obj, "pause")
 
 
 def resume(context: typer.Context) -> None:
-    """Let the running session reload again; once, if anything changed meanwhile."""
+    """Let the running session reload again; once, if anything changed meanwhile.
+
+    Example: devmount resume
+    """
     _need_session(context.obj, "resume")
 
 

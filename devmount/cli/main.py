@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from devmount import __version__
+from devmount.cli.words import hoist
 from devmount.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError, DevmountError, UsageError
 
-VALUE_OPTIONS = ("-C", "--file", "--profile", "--engine")
-FLAGS = ("--debug",)
+ASKED = "_DEVMOUNT_COMPLETE"  # a shell wants words to complete; set by the scripts that typer makes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,6 +17,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:
         print(f"devmount {__version__}")  # before anything is imported: editors ask often
         return 0
+    if ASKED in os.environ:
+        from devmount.cli.completing import prepare
+
+        prepare(os.environ)
     from devmount.cli.app import app
     from devmount.ui.errors import print_error
 
@@ -83,19 +87,3 @@ def _print_traceback(error: Exception) -> None:
 
     text = "".join(traceback.format_exception(error))
     sys.stderr.write(masked(text).encode("utf-8", "backslashreplace").decode())
-
-
-def hoist(arguments: list[str]) -> list[str]:
-    """Move the options that every command takes to the front, from anywhere before ``--``."""
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    common: list[str] = []
-    rest: list[str] = []
-    words = iter(arguments[:end])
-    for word in words:
-        if word in FLAGS or word.startswith(tuple(f"{option}=" for option in VALUE_OPTIONS if option != "-C")):
-            common.append(word)
-        elif word in VALUE_OPTIONS:
-            common += [word, *([value] if (value := next(words, None)) is not None else [])]
-        else:
-            rest.append(word)
-    return common + rest + arguments[end:]

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from devmount.cli.parameters import Service
 from devmount.errors import DevmountError
 
 SHELLS = ("bash", "sh")
@@ -11,12 +12,15 @@ SHELLS = ("bash", "sh")
 
 def execute(
     context: typer.Context,
-    service: Annotated[str, typer.Argument(help="The service.")],
+    service: Service,
     command: Annotated[list[str], typer.Argument(help="The command, after --.")],
     user: Annotated[str | None, typer.Option("--user", "-u", help="Another user, as docker exec takes it.")] = None,
     workdir: Annotated[str | None, typer.Option("--workdir", "-w", help="Another folder.")] = None,
 ) -> int:
-    """Run a command in a running container: devmount exec app -- python -V"""
+    """Run a command in a running container.
+
+    Example: devmount exec app -- ls -l
+    """
     from devmount.engine.interactive import exec_interactive
 
     return exec_interactive(context.obj.engine, _running(context, service), command, user, workdir)
@@ -24,10 +28,13 @@ def execute(
 
 def shell(
     context: typer.Context,
-    service: Annotated[str, typer.Argument(help="The service.")] = "app",
+    service: Service = "app",
     user: Annotated[str | None, typer.Option("--user", "-u", help="Another user, as docker exec takes it.")] = None,
 ) -> int:
-    """Open a shell in a running container: devmount shell db"""
+    """Open a shell in a running container.
+
+    Example: devmount shell db
+    """
     from devmount.engine.interactive import exec_interactive
 
     container = _running(context, service)
@@ -41,7 +48,10 @@ def run(
     context: typer.Context,
     command: Annotated[list[str], typer.Argument(help="The command, after --.")],
 ) -> int:
-    """Run one command in a fresh container of the app, with the same mounts: devmount run -- pytest"""
+    """Run one command in a fresh container of the app, with the same mounts.
+
+    Example: devmount run -- env
+    """
     import sys
 
     from devmount.cli.masking import masked_event

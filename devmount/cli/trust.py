@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devmount.cli.parameters import Yes
 from devmount.errors import EXIT_FAILED, DevmountError, UsageError
 
 if TYPE_CHECKING:
@@ -50,12 +51,14 @@ def trust(
     context: typer.Context,
     show: Annotated[bool, typer.Option("--show", help="Only tell what is asked for; exit 1 if it is held.")] = False,
     revoke: Annotated[bool, typer.Option("--revoke", help="Take back whatever was allowed here.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")] = False,
+    yes: Yes = False,
     json: Annotated[bool, typer.Option("--json", help="With --show: print JSON.")] = False,
 ) -> int:
-    """Allow what this project's file asks for outside its folder: devmount trust
+    """Allow what this project's file asks for outside its folder.
 
     Until then nothing of it is started. A changed file asks again.
+
+    Example: devmount trust
     """
     from devmount.cli.content import confirm
     from devmount.trust import allow

@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from devmount.cli.context import Context
+from devmount.cli.parameters import Services
 from devmount.errors import DevmountError
-
-Services = Annotated[list[str] | None, typer.Argument(help="Services; none: all of them.")]
 
 
 def up(
@@ -20,7 +19,10 @@ def up(
     no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not act on changes.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print events, one JSON object a line.")] = False,
 ) -> int:
-    """Build or pull, start, watch, and show the logs. Ctrl-C stops what it started."""
+    """Build or pull, start, watch, and show the logs. Ctrl-C stops what it started.
+
+    Example: devmount up --detach
+    """
     from devmount.cli.background import follow_background
     from devmount.control import SessionLock
 

@@ -7,26 +7,26 @@ import typer
 
 from devmount.cli import content
 from devmount.cli.context import Context
+from devmount.cli.parameters import Json, Volume, Volumes, Yes
 from devmount.errors import DevmountError
 
 if TYPE_CHECKING:
-    from devmount.model import Volume
+    from devmount import model
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
-Name = Annotated[str, typer.Argument(help="The volume, by its name in the file.")]
-Names = Annotated[list[str], typer.Argument(help="Volumes, by their names in the file.")]
 
 volume_app = typer.Typer(
     no_args_is_help=True,
-    help="Named volumes: data that outlives every container.",
+    help="Named volumes: data that outlives every container.\n\nExample: devmount volume backup data",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 @volume_app.command("ls")
 def ls(context: typer.Context, json: Json = False) -> None:
-    """The project's volumes: size, driver, who mounts them and where, their newest backup."""
+    """The project's volumes: size, driver, who mounts them and where, their newest backup.
+
+    Example: devmount volume ls --json
+    """
     from devmount.ui.progress import size_text
     from devmount.ui.tables import table
     from devmount.volumes import facts, work
@@ -52,8 +52,11 @@ def ls(context: typer.Context, json: Json = False) -> None:
 
 
 @volume_app.command("create")
-def create(context: typer.Context, names: Names) -> None:
-    """Make volumes, as the file declares them: devmount volume create data"""
+def create(context: typer.Context, names: Volumes) -> None:
+    """Make volumes, as the file declares them.
+
+    Example: devmount volume create data
+    """
     from devmount.volumes import fill, work
 
     given: Context = context.obj
@@ -68,8 +71,11 @@ def create(context: typer.Context, names: Names) -> None:
 
 
 @volume_app.command("inspect")
-def inspect(context: typer.Context, name: Name, json: Json = False) -> None:
-    """All there is to know about a volume; with --json the engine's own keys, and ours under "devmount"."""
+def inspect(context: typer.Context, name: Volume, json: Json = False) -> None:
+    """All there is to know about a volume; with --json the engine's own keys, and ours under "devmount".
+
+    Example: devmount volume inspect data
+    """
     from devmount.ui.tables import table
     from devmount.volumes import backup, facts, work
 
@@ -106,13 +112,16 @@ def _pairs(word: str, pairs: "dict[str, str] | None") -> list[list[str]]:
 @volume_app.command("rm")
 def rm(
     context: typer.Context,
-    names: Names,
+    names: Volumes,
     force: Annotated[
         bool, typer.Option("--force", "-f", help="First stop and remove the project's containers that have it.")
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Remove volumes and all that is in them, after asking: devmount volume rm data"""
+    """Remove volumes and all that is in them, after asking.
+
+    Example: devmount volume rm data
+    """
     from devmount.volumes import backup, users, work
 
     given: Context = context.obj
@@ -136,7 +145,10 @@ def rm(
 
 @volume_app.command("prune")
 def prune(context: typer.Context, yes: Yes = False) -> None:
-    """Remove this project's volumes that the file no longer names, after asking."""
+    """Remove this project's volumes that the file no longer names, after asking.
+
+    Example: devmount volume prune --yes
+    """
     from devmount.volumes import users, work
 
     given: Context = context.obj
@@ -158,7 +170,7 @@ def prune(context: typer.Context, yes: Yes = False) -> None:
             typer.echo(f"removed {volume.name} ({volume.engine_name})")
 
 
-def _confirm_loss(given: Context, volumes: "list[Volume]", *, yes: bool) -> None:
+def _confirm_loss(given: Context, volumes: "list[model.Volume]", *, yes: bool) -> None:
     """Tell what would be lost, and go on only at a yes."""
     from devmount.volumes import facts
 
