@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 # Where git is absent or the folder is no checkout, the sources are still complete; nothing below needs git.
 .DEFAULT_GOAL := help
-.PHONY: help setup engine podman editors lint format docs test demo up bench clean
+.PHONY: help setup engine podman sshd editors lint format docs test demo up bench clean
 .PHONY: bench-volumes bench-watch soak-volumes
 
 help:
@@ -37,7 +37,7 @@ lint: setup docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy scripts/docs.py
-	$(BIN)/mypy --scripts-are-modules scripts/base-image scripts/demo scripts/engine scripts/picture scripts/podman
+	$(BIN)/mypy --scripts-are-modules scripts/base-image scripts/demo scripts/engine scripts/picture scripts/podman scripts/sshd
 	$(BIN)/lint-imports
 
 docs: setup
@@ -47,13 +47,16 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+sshd: setup
+	$(BIN)/python scripts/sshd
+
 podman: setup
 	$(BIN)/python scripts/podman
 
 editors:
 	scripts/editors
 
-test: setup engine podman editors
+test: setup engine podman editors sshd
 	$(BIN)/python -m pytest
 
 demo: setup engine

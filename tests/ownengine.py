@@ -43,15 +43,14 @@ class OwnEngine:
         self.url = f"unix://{self.socket}"
         self.process: subprocess.Popen[bytes] | None = None
         self.volumes = self.data / "volumes"
-        self._has_mount = volumes_size is not None
-        self.volumes.mkdir(parents=True)
-        if volumes_size is not None:
-            options = f"size={volumes_size},mode=701"
-            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.volumes], check=True)
+        self._volumes_size = volumes_size
 
     def __enter__(self) -> Self:
         try:
             self.start()
+            if self._volumes_size is not None:  # now, since it mounts its folder anew when it starts
+                options = f"size={self._volumes_size},mode=701"
+                subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.volumes], check=True)
         except BaseException:
             self.close()
             raise

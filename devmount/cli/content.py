@@ -184,7 +184,7 @@ def copy(
         say(done)
         volume = work.resolve(engine, project, source)
         target = work.target(project, new) if new else volume
-        other = Engine(connect(to, os.environ)) if to else None
+        other = Engine(connect(to, os.environ, "--to")) if to else None
         if other is not None:
             say(work.tidy(other, project))
         with Bar(sys.stderr, volume.name) as bar:

@@ -129,6 +129,6 @@ def docker_host(engine: Engine) -> str:
     adapter: Any = engine.client._custom_adapter
     if base.startswith("http+docker://localhost"):
         return "unix://" + str(adapter.socket_path)
-    if base.startswith("http+docker://ssh"):
-        return f"ssh://{adapter.ssh_host}"
+    if base.startswith("http+docker://over-ssh"):
+        return str(adapter.url)
     return str(base).replace("https://", "tcp://").replace("http://", "tcp://")

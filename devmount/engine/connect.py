@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devmount.errors import DevmountError, NoEngineError
+from devmount.errors import DevmountError, NoEngineError, UsageError
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -27,9 +27,9 @@ class Candidate:
     origin: str
 
 
-def candidates(option: str | None, environ: Mapping[str, str]) -> Iterator[Candidate]:
+def candidates(option: str | None, environ: Mapping[str, str], said: str = "--engine") -> Iterator[Candidate]:
     """The engines to ask, best first; one that the user named is the only one. The word ``podman`` names Podman's."""
-    named = [(option, "--engine"), *((environ.get(name), name) for name in ("DEVMOUNT_ENGINE", "DOCKER_HOST"))]
+    named = [(option, said), *((environ.get(name), name) for name in ("DEVMOUNT_ENGINE", "DOCKER_HOST"))]
     for url, origin in named:
         if url == PODMAN:
             yield from _podmans(environ)
@@ -78,20 +78,25 @@ def _context_host(environ: Mapping[str, str]) -> Candidate | None:
     return None
 
 
-def connect(option: str | None, environ: Mapping[str, str]) -> "APIClient":
+def connect(option: str | None, environ: Mapping[str, str], said: str = "--engine") -> "APIClient":
     """A client of the first engine that answers.
+
+    Args:
+        option: the address that the command line names, after the option ``said``.
 
     Raises:
         NoEngineError: none did; its ``where`` lists what was tried.
     """
     tried = []
-    for candidate in candidates(option, environ):
+    for candidate in candidates(option, environ, said):
         socket = candidate.url.removeprefix("unix://")
         if candidate.url.startswith("unix://") and not Path(socket).exists():
             tried.append(f"{candidate.url} ({candidate.origin}): no such socket")
             continue
         try:
             return _open(_served(environ) if candidate.url == PODMAN else candidate.url, environ)
+        except UsageError:
+            raise
         except Exception as error:  # the SDK's, requests', urllib3's, paramiko's: each an answer
             place = candidate.origin if candidate.url == PODMAN else f"{candidate.url} ({candidate.origin})"
             tried.append(f"{place}: {_reason(error)}")
@@ -128,8 +133,13 @@ def _open(url: str, environ: Mapping[str, str]) -> "APIClient":
         tls = TLSConfig(
             client_cert=(str(certs / "cert.pem"), str(certs / "key.pem")), ca_cert=str(certs / "ca.pem"), verify=True
         )
-    client = APIClient(base_url=url, tls=tls, timeout=PROBE_TIMEOUT, version="auto")
-    client.timeout = TIMEOUT
+    if url.startswith("ssh://"):
+        from devmount.engine import ssh
+
+        client = ssh.client(url, TIMEOUT)
+    else:
+        client = APIClient(base_url=url, tls=tls, timeout=PROBE_TIMEOUT, version="auto")
+        client.timeout = TIMEOUT
     # A connection kept open may have been cut since, by a restarted engine or its proxy; asking again changes nothing.
     for adapter in client.adapters.values():
         if isinstance(adapter, HTTPAdapter):

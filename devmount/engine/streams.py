@@ -1,5 +1,6 @@
 """A program in a container of its own, run to its end with a stream at its standard input or output."""
 
+import re
 import socket
 import struct
 import threading
@@ -171,11 +172,22 @@ def feed(engine: Engine, container: str, chunks: Iterable[bytes]) -> None:
 def failed(code: int, said: bytes, container: str) -> DevmountError:
     """The error of a program that ended with ``code``, in its own words."""
     text = said.decode(errors="backslashreplace").strip()
-    first = next((line for line in text.splitlines() if "No space left" in line), text.partition("\n")[0])
-    hint = "make room on the engine's disk" if "No space left" in text else ""
+    full = disk_full(text)
+    first = full or text.partition("\n")[0]
+    hint = "make room on the engine's disk" if full else ""
     if code == 137:
         first = "it was killed"
     return DevmountError(f"the helper container failed with exit code {code}: {first or 'it said nothing'}", "", hint)
+
+
+def disk_full(said: str) -> str:
+    """The line in which a tar says that the disk is full, in one of its two ways; empty where it does not."""
+    for line in said.splitlines():
+        if "No space left" in line:
+            return line
+        if re.search(r": Wrote only \d+ of \d+ bytes", line):
+            return f"{line}: No space left on device"
+    return ""
 
 
 def _attach(engine: Engine, container: str, parameters: dict[str, int]) -> Any:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from devmount.engine import streams
 from devmount.engine.engine import Engine
 from devmount.errors import DevmountError
 from devmount.model import Project, Volume
@@ -181,5 +182,7 @@ def _unpack(folder: Path, chunks: Iterable[bytes]) -> None:
 def _check(code: int, said: IO[bytes], path: Path) -> None:
     if code:
         said.seek(0)
-        first = said.read(4096).decode(errors="backslashreplace").partition("\n")[0]
-        raise DevmountError(f"tar failed with exit code {code}: {first or 'it said nothing'}", str(path))
+        text = said.read(4096).decode(errors="backslashreplace")
+        full = streams.disk_full(text)
+        first = full or text.partition("\n")[0] or "it said nothing"
+        raise DevmountError(f"tar failed with exit code {code}: {first}", str(path), "make room there" if full else "")
