@@ -75,6 +75,7 @@ class Mount:
     """One ``mounts`` entry. ``source``: an absolute host path, the volume's name in the file, or "" for tmpfs.
 
     ``found``: what a bind's source led to when the file was read, links resolved; that is what is trusted and mounted.
+    ``relabel``: give it the SELinux label that containers may read, as ``docker run -v`` does with ":z".
     """
 
     type: MountType
@@ -82,6 +83,7 @@ class Mount:
     target: str
     read_only: bool = False
     found: str = ""
+    relabel: bool = False
 
     @property
     def real(self) -> str:
@@ -128,6 +130,7 @@ class Service:
     image: str | None = None
     build: Build | None = None
     command: tuple[str, ...] | None = None  # None: the image's own
+    relabel: bool = False  # the project folder, see Mount
     mount: str | None = None  # where the project folder appears; only the app has it unless asked. "" = the default
     ports: tuple[Port, ...] = ()
     env_files: tuple[Path, ...] = ()  # in order, optional ones that are missing too: for watching

@@ -141,8 +141,10 @@ class Builder:
         variables, env_files = self._environment(table, path)
         mounts = self._each(table, path, "mounts", lambda value: values.mount(value, self._root))
         mount = table.get("mount")
+        relabel = False
         if mount is not None:
-            mount = self._take((*path, "mount"), lambda text: values.target(text, "mount"), mount)
+            made = self._take((*path, "mount"), lambda text: values.project_mount(text, self._root), mount)
+            mount, relabel = made or (None, False)
         where = "" if is_app and mount is None else mount
         taken = {made.target for made in mounts if made}
         shadows, wrong = storage.shadows(_items(table, "shadow"), path, name, mount=where, taken=taken)
@@ -164,6 +166,7 @@ class Builder:
             build=self._build(table["build"], (*path, "build")) if "build" in table else None,
             command=self._optional(table, path, "command", values.command),
             mount=where,
+            relabel=relabel,
             ports=tuple(ports),
             env_files=env_files,
             environment=variables,

@@ -58,13 +58,14 @@ def _service(service: Service, path: str, secrets: frozenset[str]) -> dict[str, 
     if service.command is not None:
         made["command"] = _words(service.command, f"{path}.command", secrets)
     if service.mount:
-        made["mount"] = service.mount
+        made["mount"] = service.mount + (":z" if service.relabel else "")
     made["ports"] = [_port(port) for port in service.ports]
     made["env_files"] = [str(file) for file in service.env_files]
     made["environment"] = _masked(service.environment, f"{path}.environment", secrets)
     made["user"] = service.user
     made["mounts"] = [
         {"type": str(mount.type), "source": mount.source, "target": mount.target, "read_only": mount.read_only}
+        | ({"relabel": True} if mount.relabel else {})
         if mount.type is not MountType.TMPFS
         else {"type": "tmpfs", "target": mount.target, "read_only": mount.read_only}
         for mount in service.mounts

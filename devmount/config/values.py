@@ -11,6 +11,7 @@ from devmount.model import Mount, MountType, Port
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+RELABEL = "z"  # of a mount, as docker run -v has it
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 ENGINE_DATA = ("/var/lib/docker", "/var/lib/containers", "~/.local/share/docker", "~/.local/share/containers")
 
@@ -166,12 +167,39 @@ def mount(value: "str | dict[str, object]", root: Path) -> Mount:
         raise Wrong(
             f"{value!r} is not a mount", 'write "SOURCE:TARGET": a path ("./data:/data") or a volume ("data:/data")'
         )
-    if options not in ("", "ro", "rw"):
-        raise Wrong(f"{value!r}: unknown option {options!r}", "ro, or nothing")
+    words = options.split(",") if options else []
+    for word in words:
+        if word not in ("ro", "rw", RELABEL):
+            raise Wrong(f"{value!r}: unknown option {word!r}", "ro, z (an SELinux label for containers), or nothing")
     if source[0] not in "./~":
-        return Mount(MountType.VOLUME, _volume(source), target(inside), options == "ro")
+        if RELABEL in words:
+            raise Wrong(f"{value!r}: z is for folders of the project; an engine labels its volumes", "leave z out")
+        return Mount(MountType.VOLUME, _volume(source), target(inside), "ro" in words)
     path, real = _bind(source, root)
-    return Mount(MountType.BIND, path, target(inside), options == "ro", real)
+    if RELABEL in words:
+        _check_relabel(real, root)
+    return Mount(MountType.BIND, path, target(inside), "ro" in words, real, RELABEL in words)
+
+
+def project_mount(text: str, root: Path) -> tuple[str, bool]:
+    """Where the project folder appears, and whether it is labelled for containers: "/srv/shop:z"."""
+    path, _, option = text.partition(":")
+    if option not in ("", RELABEL):
+        raise Wrong(f"mount {text!r}: unknown option {option!r}", "z (an SELinux label for containers), or nothing")
+    if option:
+        _check_relabel(os.path.realpath(root), root)
+    return target(path, "mount"), bool(option)
+
+
+def _check_relabel(real: str, root: Path) -> None:
+    """A label stays on the host's files, so a project may only change its own."""
+    if not Path(real).is_relative_to(os.path.realpath(root)):
+        raise Wrong(
+            f"z would change the labels of files outside the project: {real}",
+            "leave z out, and label with chcon what the container needs of it",
+        )
+    if ":" in real:
+        raise Wrong(f"z cannot go with a path that has a colon: {real}", "rename it, or label it yourself with chcon")
 
 
 def refused(real: str) -> str | None:

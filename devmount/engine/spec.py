@@ -103,7 +103,7 @@ def spec(project: Project, service: Service, image: Image, host: Host, *, superv
         environment.setdefault("HOME", WRITABLE_HOME)
     mounts = list(service.all_mounts(target))
     if target is not None:
-        mounts.insert(0, Mount(MountType.BIND, str(project.root), target))
+        mounts.insert(0, Mount(MountType.BIND, str(project.root), target, relabel=service.relabel))
     body: dict[str, Any] = {
         "Image": image.id,
         "Hostname": service.name,
@@ -121,12 +121,14 @@ def spec(project: Project, service: Service, image: Image, host: Host, *, superv
             "CapAdd": list(service.cap_add),
             "Privileged": service.privileged,
             "PortBindings": _port_bindings(service),
-            "Mounts": [_mount(project, mount) for mount in mounts],
+            "Mounts": [_mount(project, mount) for mount in mounts if not mount.relabel],
         },
         "NetworkingConfig": {}
         if service.network
         else {"EndpointsConfig": {network_name(project): {"Aliases": [service.name]}}},
     }
+    if binds := [_labelled(mount) for mount in mounts if mount.relabel]:
+        body["HostConfig"]["Binds"] = binds
     if target is not None:
         body["WorkingDir"] = target
     if supervised:
@@ -166,6 +168,11 @@ def _port_bindings(service: Service) -> dict[str, list[dict[str, str]]]:
         entry = {"HostIp": port.address, "HostPort": str(port.host) if port.host else ""}
         bindings.setdefault(f"{port.container}/{port.protocol}", []).append(entry)
     return bindings
+
+
+def _labelled(mount: Mount) -> str:
+    """A bind as ``docker run -v`` writes it: the engines' other form knows no labels."""
+    return f"{mount.real}:{mount.target}:{'ro' if mount.read_only else 'rw'},z"
 
 
 def _mount(project: Project, mount: Mount) -> dict[str, Any]:

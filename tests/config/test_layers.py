@@ -288,3 +288,15 @@ labels = { token = "${TOKEN}", plain = "p" }
     assert shown["services"]["db"]["ready"]["command"] == ["sign", MASK]
     assert shown["volumes"]["v"]["labels"] == {"token": MASK, "plain": "p"}
     assert json.dumps(describe(made, show_secrets=True)).count("s3cret") == 6
+
+
+def test_a_mount_may_ask_for_an_selinux_label(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    file = tmp_path / ".devmount.toml"
+    file.write_text('[app]\nimage = "x"\nmount = "/srv:z"\nmounts = ["./data:/data:ro,z", "./data:/other"]\n')
+    app = load(file, profile=None, environ={}).project.app
+    assert (app.mount, app.relabel) == ("/srv", True)
+    assert [(one.target, one.read_only, one.relabel) for one in app.mounts] == [
+        ("/data", True, True),
+        ("/other", False, False),
+    ]

@@ -107,6 +107,16 @@ def test_single_files_read_only_binds_and_tmpfs(engine: Engine, begin: Begin, tm
     assert (tmp_path / "file").read_text() == "one file\n"
 
 
+def test_binds_that_are_labelled_for_selinux(engine: Engine, begin: Begin, tmp_path: Path) -> None:
+    """Where SELinux is not there, the label is nothing, and the rest is as with any bind."""
+    (tmp_path / "file").write_text("one file\n")
+    mounts = (Mount(MountType.BIND, str(tmp_path / "file"), "/etc/one.conf", read_only=True, relabel=True),)
+    script = "cat /etc/one.conf; (echo no >/etc/one.conf) 2>/dev/null || echo refused; pwd; echo x >made"
+    container = begin(script, mount="/srv/code", relabel=True, mounts=mounts)
+    assert output(engine, container) == ["one file", "refused", "/srv/code"]
+    assert (tmp_path / "made").stat().st_uid == os.getuid()
+
+
 def test_a_bind_whose_source_is_missing_is_an_error_and_makes_no_folder(begin: Begin, tmp_path: Path) -> None:
     with pytest.raises(DevmountError) as error:
         begin(FOREVER, mounts=(Mount(MountType.BIND, str(tmp_path / "missing"), "/x"),))

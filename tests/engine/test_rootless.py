@@ -12,7 +12,7 @@ from tests.rootless import USER, Rootless, is_possible, rootless
 
 pytestmark = [
     pytest.mark.engine,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not is_possible(), reason="takes root, uidmap and slirp4netns (scripts/podman)"),
     pytest.mark.skipif("DEVMOUNT_TEST_ONLY" in os.environ, reason="runs the others"),
 ]
@@ -42,7 +42,7 @@ until [ -S "$SOCKET" ]; do kill -0 $! || exit 1; sleep 0.1; done
 SUITE = """
 cd "$1"
 DEVMOUNT_TEST_ONLY=1 DEVMOUNT_TEST_ENGINES="unix://$SOCKET" \\
-    "$2" -m pytest -p no:cacheprovider -k "$(basename "$SOCKET")" \\
+    "$2" -m pytest -p no:cacheprovider -k "$(basename "$SOCKET") and ($3)" \\
     tests/engine/test_networks.py tests/engine/test_process.py tests/engine/test_volumes.py tests/engine/test_logs.py \\
     tests/engine/test_images.py tests/engine/test_containers.py 2>&1
 """
@@ -77,7 +77,7 @@ mounts = ["data:/data"]
 
 
 def run(home: Rootless, script: str, *arguments: str) -> str:
-    done = home.run(script, *arguments, timeout=500)
+    done = home.run(script, *arguments, timeout=840)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -88,13 +88,18 @@ needs_docker = pytest.mark.skipif(
 both = pytest.mark.parametrize("engine", ["podman", pytest.param("docker", marks=needs_docker)])
 
 
+# What may differ without root; the rest is the same Docker that the suite runs on already.
+DIFFERENT = "belong or user or mount or bind or network or name or ports or files or built or takes_over"
+
+
 @both
 def test_an_engine_without_root_does_all_that_is_asked_of_one(engine: str) -> None:
     begin = PODMAN + SERVICE if engine == "podman" else DOCKER
     with rootless() as home:
-        said = run(home, begin + SUITE, str(REPOSITORY), sys.executable)
+        chosen = "not nothing" if engine == "podman" else DIFFERENT
+        said = run(home, begin + SUITE, str(REPOSITORY), sys.executable, chosen)
     summary = said.splitlines()[-1]
-    assert int(summary.split(" passed")[0].split()[-1]) > 30, said
+    assert int(summary.split(" passed")[0].split()[-1]) > (30 if engine == "podman" else 15), said
 
 
 @both
