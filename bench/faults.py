@@ -51,7 +51,7 @@ def report(outcomes: list[Outcome], failed: list[str], seed: int) -> str:
         mine = [outcome for outcome in outcomes if (outcome.kind, outcome.operation) == (kind, operation)]
         busy = sum(outcome.stage != "nothing" for outcome in mine)
         states = collections.Counter(outcome.state for outcome in mine)
-        told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        told = ", ".join(f"{count} x {state}" for state, count in sorted(states.items()))
         rows.append([kind, operation, str(len(mine)), str(busy), told])
     parts = [
         "SIGKILL at a random moment; "

@@ -17,6 +17,7 @@ from devmount.model import Project
 from devmount.volumes import compression, helper, manifest, transport, verify
 from devmount.volumes.ahead import ahead
 from devmount.volumes.checks import Checker
+from devmount.volumes.remains import Remains, judge
 from devmount.volumes.tarstream import Member, Reader
 
 TOKEN_LABEL = specs.LABEL + "filled"  # tells a volume that is being filled from the one it replaces
@@ -95,17 +96,21 @@ def _put_back(engine: Engine, project: Project, told: Mapping[str, Any], journal
         ) from cause
 
 
-def undo(engine: Engine, project: Project, told: Mapping[str, Any]) -> None:
-    """Put a volume back as it was before ``fill``. Can be begun again when it was cut off.
+def undo(engine: Engine, project: Project, told: Mapping[str, Any]) -> str:
+    """Put a volume back as it was before ``fill``; what was done, in words. Can be begun again when it was cut off.
 
     Raises:
         DevmountError: the volume is in use, or the backup of its old content is gone or damaged.
     """
     target = Target(told["name"], told["driver"], told["options"], told["labels"])
     here = engine.volume(target.name)
-    if here is not None and (here.get("Labels") or {}).get(TOKEN_LABEL) != told["token"]:
-        return  # it was never removed
     kept = Path(told["kept"]) if told["kept"] else None
+    if here is not None and (here.get("Labels") or {}).get(TOKEN_LABEL) != told["token"]:
+        found = _remains(engine, project, target.name, kept)
+        if found is Remains.ALL:
+            return f"the volume {target.name} is as it was"
+        if found is Remains.OTHER:
+            return f"the volume {target.name} has been written to since; what was in it before is in {kept}"
     if kept is not None and not kept.is_file():
         raise DevmountError(
             f"the backup of the old content of {target.name} is gone", str(kept), "put the file there again"
@@ -122,6 +127,26 @@ def undo(engine: Engine, project: Project, told: Mapping[str, Any]) -> None:
         way = transport.way(engine, project, target.name)
         with verify.open_backup(kept) as file:
             transport.write(engine, project, way, target.name, backup_content(file, str(kept), devices=True))
+    return f"put the volume {target.name} back as it was"
+
+
+def _remains(engine: Engine, project: Project, name: str, kept: Path | None) -> Remains:
+    """Whether the volume, which was to be removed, is whole: an engine that was killed may have begun to."""
+    if kept is None or not kept.is_file():
+        return Remains.ALL  # it was empty, or cannot be made whole
+    way = transport.way(engine, project, name)
+    try:
+        with transport.reader(engine, project, way, name, {}) as reader:
+            try:
+                with reader.content() as read, verify.open_backup(kept) as file:
+                    now = tar_content(read, name, manifest.TOP, devices=True)
+                    return judge(now, backup_content(file, str(kept), devices=True))
+            finally:
+                archive.remove_helper(engine, reader.container)
+    except DevmountError as error:
+        if "no such file or directory" in error.message:  # of the volume there is only the name
+            return Remains.PART
+        raise
 
 
 def described(row: Mapping[str, Any]) -> Target:

@@ -212,11 +212,11 @@ def _owner(project: Project) -> str:
     return f"{socket.gethostname()}:{store.lock_file(project.name)}"
 
 
-def recover(engine: Engine, project: Project, undo: Callable[[Engine, Project, Mapping[str, Any]], None]) -> list[str]:
+def recover(engine: Engine, project: Project, undo: Callable[[Engine, Project, Mapping[str, Any]], str]) -> list[str]:
     """Put right what commands that were killed have left; what was done, a line each. Call it with the lock held.
 
     Args:
-        undo: puts a volume back as the undo label tells.
+        undo: puts a volume back as the undo label tells, and says what it did.
     """
     labels = [f"{specs.PROJECT_LABEL}={project.name}", f"{LOCK_LABEL}={_owner(project)}", HELPER_LABEL]
     done = []
@@ -230,9 +230,8 @@ def recover(engine: Engine, project: Project, undo: Callable[[Engine, Project, M
     for row in rows:
         if UNDO_LABEL in row["Labels"]:
             told = json.loads(row["Labels"][UNDO_LABEL])
-            undo(engine, project, told)
+            done.append(undo(engine, project, told))
             archive.remove_helper(engine, row["Id"])
-            done.append(f"put the volume {told['name']} back as it was")
     return done
 
 

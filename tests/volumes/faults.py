@@ -240,7 +240,7 @@ class Faults:
         )
         assert done.returncode == 0, done.stderr
         assert not self.engine.docker("volume", "ls", "--quiet").split()
-        return f"{len(volumes)} of 2 volumes there"
+        return f"{len(volumes)} of 2 volumes left"
 
 
 def difference(now: Snapshot, before: Snapshot, after: Snapshot) -> str:
