@@ -180,7 +180,8 @@ class FileChange:
 
     ``path``: relative, "/" between the parts, undecodable bytes as surrogate escapes (``os.fsdecode``). ``at``: seconds
     of ``time.monotonic`` when the event was read. ``complete``: the write is over (closed, renamed, removed).
-    ``source``: with MOVED, the path before. ``ends``: the file was closed, after writes that were told of before.
+    ``source``: with MOVED, the path before. ``replaces``: it was moved to a place where another file may have been.
+    ``ends``: the file was closed, after writes that were told of before.
     """
 
     path: str
@@ -190,3 +191,4 @@ class FileChange:
     is_dir: bool = False
     source: str = ""
     ends: bool = False
+    replaces: bool = False

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from devmount.events import Kind
 from devmount.ignore import Patterns
-from devmount.model import Action, Rule, Service
+from devmount.model import Action, MountType, Rule, Service
 from devmount.settle import Batch
 
 ENV_FILE = "env file"
 PROJECT_FILE = "project file"
 DOCKERFILE = "Dockerfile"
 LOCK_FILE = "lock file"
+PROJECT_FOLDER = "project folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,11 @@ def plan(
             rule = next(
                 (rule for rule in service.on_change if _patterns(rule.files).matches(path, change.is_dir)), None
             )
-            if path in project_files:
+            if path == "." and change.kind is Kind.CREATED:
+                reread = True
+                if _mounts_project(service, root):  # it still holds the folder that was
+                    draft.add(path, Action.RECREATE, PROJECT_FOLDER)
+            elif path in project_files:
                 reread = True  # which services differ is known only when it has been read
             elif path in env_files:
                 reread = True
@@ -123,6 +129,11 @@ def _follow(rule: Rule, path: str, draft: _Draft) -> None:
         draft.run[rule.run, rule.run_user] = None
     if rule.signal is not None:
         draft.signals[rule.signal] = None
+
+
+def _mounts_project(service: Service, root: Path) -> bool:
+    sources = [Path(mount.source) for mount in service.mounts if mount.type is MountType.BIND]
+    return service.mount is not None or any(source.is_relative_to(root) for source in sources)
 
 
 def _dockerfile(service: Service, root: Path) -> str | None:

@@ -241,9 +241,10 @@ class Session:
         self._actions.project = self._project = project
         self.inbox.put(Anew())
         if self._watch and (project.watch != before.watch or _named(project) != _named(before)):
-            self._watcher.stop()
-            self._watcher = self._make_watcher()
-            self._watcher.start()
+            before_it, watcher = self._watcher, self._make_watcher()
+            watcher.start()  # before the other stops, so that no change is missed
+            self._watcher = watcher
+            before_it.stop()
         if project_files:
             names = [name for name in project.services if name in self._names or name not in before.services]
             self._actions.apply(names, newest, project_files)

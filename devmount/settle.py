@@ -65,8 +65,10 @@ class Settler:
             self._renamed.add(change.source)
             if self._first_kind.get(change.source) is Kind.CREATED:
                 change = replace(change, kind=Kind.MODIFIED)  # a temporary file that was renamed over it: a save
-        first = self._first_kind.setdefault(path, change.kind)
-        if first is Kind.CREATED and change.kind is Kind.MODIFIED:
+        first = self._first_kind.get(path)
+        if first is None:
+            self._first_kind[path] = Kind.MODIFIED if change.replaces else change.kind
+        elif first is Kind.CREATED and change.kind is Kind.MODIFIED:
             change = replace(change, kind=Kind.CREATED)
         elif first is not Kind.CREATED and change.kind is Kind.CREATED:
             change = replace(change, kind=Kind.MODIFIED)  # removed and made again

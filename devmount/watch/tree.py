@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from devmount.ignore import Ignore
+from devmount.watch.filesystem import real_path
 from devmount.watch.git import exclude_files, work_tree
 
 RULES_FILE = ".gitignore"
@@ -19,18 +20,26 @@ class Tree:
         ignore: the patterns of ``[watch] ignore``.
         named: files that count whatever the rules say, absolute; they may lie outside of ``root``.
         unreadable: called once with each folder that cannot be read.
+        leads_out: called once with each symbolic link that leads out of the project.
     """
 
     def __init__(
-        self, root: Path, ignore: Iterable[str], named: Iterable[Path], unreadable: Callable[[str, OSError], None]
+        self,
+        root: Path,
+        ignore: Iterable[str],
+        named: Iterable[Path],
+        unreadable: Callable[[str, OSError], None],
+        leads_out: Callable[[str], None] = lambda link: None,
     ) -> None:
         self.root = root
         self.base = os.fspath(root)
         self.git = work_tree(root)
         self.named = {os.path.relpath(path, root) for path in named}
-        self.links_out: list[str] = []
         self._unreadable = unreadable
+        self._leads_out = leads_out
         self._told: set[str] = set()
+        self._links: set[str] = set()
+        self._real = real_path(root)
         self._ignore = tuple(ignore)
         self._follow(self.git)
         if self._rules.hides_project():
@@ -91,6 +100,7 @@ class Tree:
         except OSError as error:
             self.cannot_read(folder, error)
             return folders, files
+        self._told.discard(folder)
         if any(entry.name == RULES_FILE for entry in entries):
             self.read_rules(folder)
         else:
@@ -106,17 +116,24 @@ class Tree:
             else:
                 files.append(entry)
                 if entry.is_symlink():
-                    self._look_at_link(relative)
+                    self.look_at_link(relative)
         return folders, files
 
-    def walk(self, folder: str = "") -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-        """Each folder that counts, from ``folder`` down, with the entries in it that are not folders."""
+    def walk(
+        self, folder: str = "", enter: Callable[[str], bool] = lambda folder: True
+    ) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+        """Each folder that counts, from ``folder`` down, with the entries in it that are not folders.
+
+        Args:
+            enter: asked before a folder is read; where it says no, the walk leaves out the folder and all below it.
+        """
         waiting = [folder]
         while waiting:
             current = waiting.pop()
-            folders, files = self.scan(current)
-            yield current, files
-            waiting += folders
+            if enter(current):
+                folders, files = self.scan(current)
+                yield current, files
+                waiting += folders
 
     def cannot_read(self, folder: str, error: OSError) -> None:
         """Tell that a folder cannot be read, once."""
@@ -124,10 +141,14 @@ class Tree:
             self._told.add(folder)
             self._unreadable(folder, error)
 
-    def _look_at_link(self, relative: str) -> None:
-        target = os.path.realpath(self.path(relative))
-        if not target.startswith(self.base + "/") and target != self.base and relative not in self.links_out:
-            self.links_out.append(relative)
+    def look_at_link(self, relative: str) -> None:
+        """Tell, once, if a symbolic link leads out of the project."""
+        if relative in self._links:
+            return
+        self._links.add(relative)
+        target = real_path(self.path(relative))
+        if not target.startswith(self._real + "/") and target != self._real:
+            self._leads_out(relative)
 
 
 def is_finished(entry: "os.DirEntry[str] | str") -> bool:

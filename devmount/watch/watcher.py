@@ -1,6 +1,7 @@
 """The watcher of one project: picks the way of watching, tells what it cannot see, survives the loss of the root."""
 
 import errno
+import math
 import sys
 import threading
 import time
@@ -10,13 +11,14 @@ from typing import Protocol
 
 from devmount import events
 from devmount.events import FileChange, Kind
-from devmount.watch.filesystem import limit, without_events
+from devmount.watch.filesystem import inode, limit, without_events
 from devmount.watch.poll import Poller
 from devmount.watch.tree import Tree
 
 FALLBACK_INTERVAL = 1.0  # seconds, where the kernel's limits leave no other way
 ROOT_INTERVAL = 0.1  # seconds between two looks for a root that is gone
 NAMED_LINKS = 3
+TOLD_AGAIN = 60.0  # seconds without one, after which an overflow is told again
 
 
 class _Way(Protocol):
@@ -53,13 +55,16 @@ class Watcher:
         self._named = tuple(named)
         self._deliver = deliver
         self._poll = poll
+        self._tree: Tree | None = None
         self._way: _Way | None = None
         self._rest: Poller | None = None  # what the limit on watches leaves out
-        self._tree: Tree | None = None
-        self._left_out = 0
+        self._inode: tuple[int, int] | None = None
+        self._links: list[str] = []  # those found at the start
         self._runs = False
+        self._waits = False  # for the root
+        self._overflowed_at = -math.inf
         self._ended = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     @property
     def count(self) -> int:
@@ -79,39 +84,41 @@ class Watcher:
     def stop(self) -> None:
         """Stop; nothing is delivered after the return but what is on its way."""
         self._ended.set()
+        self._end_ways()
+
+    def _begin(self) -> None:
+        self._runs = False
+        self._inode = inode(str(self._root))
+        self._tree = tree = Tree(self._root, self._ignore, self._named, self._unreadable, self._leads_out)
+        if self._poll is not None or sys.platform != "linux":
+            way: _Way = self._poller(self._poll or FALLBACK_INTERVAL)
+        else:
+            way = self._by_events(tree)
+        with self._lock:
+            if self._ended.is_set():
+                return
+            self._way = way
+        way.start()
+        with self._lock:
+            rest, self._runs = self._rest, True
+        if rest is not None:
+            rest.start()
+            self._warn_of_limit(rest)
+        self._warn_of_links(self._links)
+        self._links = []
+
+    def _end_ways(self) -> None:
         with self._lock:
             ways, self._way, self._rest = [self._way, self._rest], None, None
         for way in ways:
             if way is not None:
                 way.stop()
 
-    def _begin(self) -> None:
-        self._tree = tree = Tree(self._root, self._ignore, self._named, self._unreadable)
-        if self._poll is not None or sys.platform != "linux":
-            way: _Way = Poller(tree, self._deliver, self._poll or FALLBACK_INTERVAL, self._root_lost)
-        else:
-            way = self._by_events(tree)
-        with self._lock:
-            self._way = way
-        self._runs = False
-        way.start()
-        self._runs = True
-        if self._rest is not None:
-            self._rest.start()
-            self._warn_of_limit()
-        if tree.links_out:
-            names = ", ".join(tree.links_out[:NAMED_LINKS])
-            more = len(tree.links_out) - NAMED_LINKS
-            self._warn(
-                f"symbolic links lead out of the project: {names}" + (f" and {more} more" if more > 0 else ""),
-                "what they point at is not watched, and the container does not see it without a mount of its own",
-            )
-
     def _by_events(self, tree: Tree) -> _Way:
         from devmount.watch.inotify import Inotify
 
         try:
-            return Inotify(tree, self._deliver, self._unwatched, self._root_lost, self._overflowed)
+            return Inotify(tree, self._deliver, self._unwatched, self._root_lost, self._overflowed, self._broke)
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise
@@ -120,25 +127,31 @@ class Watcher:
                 f"{limit('max_user_instances')}): looking every {FALLBACK_INTERVAL:g} s instead",
                 "raise it: sysctl fs.inotify.max_user_instances=1024",
             )
-            return Poller(tree, self._deliver, FALLBACK_INTERVAL, self._root_lost)
+            return self._poller(FALLBACK_INTERVAL)
+
+    def _poller(self, interval: float, parts: list[str] | None = None) -> Poller:
+        assert self._tree is not None
+        return Poller(self._tree, self._deliver, interval, self._root_lost, self._broke, parts)
 
     # what the ways tell
 
-    def _unwatched(self, folder: str, error: OSError) -> None:
-        assert self._tree is not None
-        self._left_out += 1
-        if self._rest is None:
-            self._rest = Poller(self._tree, self._deliver, FALLBACK_INTERVAL, lambda: None, [folder])
-            if self._runs:
-                self._rest.start()
-                self._warn_of_limit()
-        else:
-            self._rest.add(folder)
+    def _unwatched(self, part: str) -> None:
+        with self._lock:
+            if self._ended.is_set():
+                return
+            if self._rest is not None:
+                self._rest.add(part)
+                return
+            rest = self._rest = self._poller(FALLBACK_INTERVAL, [part])
+            runs = self._runs
+        if runs:
+            rest.start()
+            self._warn_of_limit(rest)
 
-    def _warn_of_limit(self) -> None:
+    def _warn_of_limit(self, rest: Poller) -> None:
         self._warn(
             f"the kernel gives no more watches (fs.inotify.max_user_watches = {limit('max_user_watches')}): "
-            f"{self._left_out} folders are looked at every {FALLBACK_INTERVAL:g} s instead",
+            f"{rest.folders} folders are looked at every {FALLBACK_INTERVAL:g} s instead",
             "raise it: sysctl fs.inotify.max_user_watches=524288, or ignore what need not be watched",
         )
 
@@ -148,34 +161,66 @@ class Watcher:
             "changes in it are not seen; make it readable, or ignore it",
         )
 
-    def _overflowed(self) -> None:
-        self._warn(
-            f"more changed at once than the kernel keeps (fs.inotify.max_queued_events = "
-            f"{limit('max_queued_events')}): comparing with the disk",
-            None,
-        )
+    def _leads_out(self, link: str) -> None:
+        if self._runs:
+            self._warn_of_links([link])
+        else:
+            self._links.append(link)
 
-    def _root_lost(self) -> None:
+    def _warn_of_links(self, links: list[str]) -> None:
+        if links:
+            names = ", ".join(links[:NAMED_LINKS])
+            more = len(links) - NAMED_LINKS
+            self._warn(
+                f"symbolic links lead out of the project: {names}" + (f" and {more} more" if more > 0 else ""),
+                "what they point at is not watched, and the container does not see it without a mount of its own",
+            )
+
+    def _overflowed(self) -> None:
+        now = time.monotonic()
+        if now - self._overflowed_at > TOLD_AGAIN:
+            self._warn(
+                f"more changed at once than the kernel keeps (fs.inotify.max_queued_events = "
+                f"{limit('max_queued_events')}): comparing with the disk",
+                None,
+            )
+        self._overflowed_at = now
+
+    def _broke(self, error: Exception) -> None:
+        """A defect must not leave a session deaf: look instead, and take it that anything may have changed."""
         if self._ended.is_set():
             return
-        self._warn(f"{self._root} is gone: waiting until it is there again", None)
-        threading.Thread(target=self._wait_for_root, name="root", daemon=True).start()
+        self._poll = self._poll or FALLBACK_INTERVAL
+        self._warn(
+            f"watching ended of an internal error ({error!r}): looking every {self._poll:g} s instead",
+            "please report it",
+        )
+        self._restart()
 
-    def _wait_for_root(self) -> None:
+    def _root_lost(self) -> None:
         with self._lock:
-            ways, self._way, self._rest = [self._way, self._rest], None, None
-        for way in ways:
-            if way is not None:
-                way.stop()
+            if self._ended.is_set() or self._waits:
+                return
+            self._waits = True
+        self._warn(f"{self._root} is gone: waiting until it is there again", None)
+        self._restart()
+
+    def _restart(self) -> None:
+        threading.Thread(target=self._begin_again, name="root", daemon=True).start()
+
+    def _begin_again(self) -> None:
+        self._end_ways()
+        before = self._inode
         while not self._root.is_dir():
             if self._ended.wait(ROOT_INTERVAL):
                 return
-        if self._ended.is_set():
-            return
-        self._left_out = 0
+        waited, self._waits = self._waits, False
         self._begin()
-        self._warn(f"{self._root} is there again", None)
-        self._deliver(FileChange(".", Kind.CREATED, time.monotonic(), is_dir=True))
+        if waited:
+            self._warn(f"{self._root} is there again", None)
+        # a container's mount holds the folder that was: another one in its place makes the difference
+        kind = Kind.MODIFIED if self._inode == before else Kind.CREATED
+        self._deliver(FileChange(".", kind, time.monotonic(), is_dir=True))
 
     def _warn(self, message: str, hint: str | None) -> None:
         self._deliver(events.Warning(time=time.time(), message=message, hint=hint))
