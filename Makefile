@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 # Where git is absent or the folder is no checkout, the sources are still complete; nothing below needs git.
 .DEFAULT_GOAL := help
-.PHONY: help setup engine podman sshd editors lint format docs test demo up bench clean
+.PHONY: help setup engine podman sshd editors compose lint format docs test demo up bench clean
 .PHONY: bench-volumes bench-watch soak-volumes
 
 help:
@@ -56,7 +56,10 @@ podman: setup
 editors:
 	scripts/editors
 
-test: setup engine podman editors sshd
+compose: engine
+	scripts/compose
+
+test: setup engine podman editors sshd compose
 	$(BIN)/python -m pytest
 
 demo: setup engine

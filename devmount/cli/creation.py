@@ -1,10 +1,11 @@
-"""Commands that write files of the project: init."""
+"""Commands that write files of the project: init, export."""
 
+import contextlib
 import json as jsonlib
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,10 @@ from devmount.cli import completing
 from devmount.cli.context import Context
 from devmount.cli.parameters import Json
 from devmount.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from devmount.init.plan import Plan
+    from devmount.model import Service
 
 
 def init(
@@ -76,11 +81,9 @@ def _mistakes(file: Path) -> list[str]:
     return []
 
 
-def _report(made: "object", done: list[str], mistakes: list[str], *, json: bool) -> None:
-    from devmount.init.plan import Plan
+def _report(made: "Plan", done: list[str], mistakes: list[str], *, json: bool) -> None:
     from devmount.ui.errors import printable
 
-    assert isinstance(made, Plan)
     if json:
         typer.echo(jsonlib.dumps({"done": done, "said": made.said, "left": made.left, "mistakes": mistakes}, indent=2))
         return
@@ -98,3 +101,55 @@ def _report(made: "object", done: list[str], mistakes: list[str], *, json: bool)
     if not mistakes:
         typer.echo("next: devmount up")
     sys.stdout.flush()
+
+
+export_app = typer.Typer(help="The same project in the words of another tool.", no_args_is_help=True)
+
+
+@export_app.command("compose")
+def compose(
+    context: typer.Context,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there; default: standard output.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Put it in the place of a file that exists.")] = False,
+) -> None:
+    """The project as a compose file, for those who have no devmount.
+
+    Example: devmount export compose --output compose.yaml
+    """
+    from devmount.export.compose import Surroundings, export
+    from devmount.init import write
+    from devmount.ui.errors import print_warning
+
+    given: Context = context.obj
+    loaded = given.loaded
+    target = given.folder / output if output is not None else None
+    folder = Path(os.path.realpath(target.parent)) if target is not None else loaded.project.root
+    unsaid = [service for service in loaded.project.services.values() if service.mount == ""]
+    mounts = {service.name: _image_mount(given, service) for service in unsaid}
+    made = export(loaded, Surroundings(folder, os.getuid(), os.getgid(), mounts))
+    for line in made.left:
+        print_warning(f"not in the compose file: {line}", sys.stderr)
+    if target is None:
+        typer.echo(made.text, nl=False)
+        return
+    if not force:
+        write.refuse_existing(target, "use --force to put another in its place, or name another file")
+    write.create(target, made.text, replace=force)
+    typer.echo(f"wrote {output}")
+
+
+def _image_mount(given: Context, service: "Service") -> str:
+    """Where the project's folder appears in a service that leaves it to its image, which the engine may know."""
+    from devmount.engine import images, spec
+    from devmount.errors import DevmountError
+    from devmount.ui.errors import print_warning
+
+    image = None
+    with contextlib.suppress(DevmountError):
+        image = images.inspect(given.engine, images.image_name(given.project, service))
+    if image is None:
+        why = f"has no mount, and its image is not here to say its WORKDIR: {spec.DEFAULT_MOUNT} is taken"
+        print_warning(f"{service.name} {why}", sys.stderr)
+    return spec.mount_target(service, image or spec.Image("")) or spec.DEFAULT_MOUNT

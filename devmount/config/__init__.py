@@ -27,7 +27,7 @@ class Loaded:
     came from env files and variables. ``taken``: names of the caller's own variables that went into values.
     ``env_files``: the files of variables that were read, links resolved, and the table whose program gets what they
     hold ("" for those of ``${NAME}``). ``texts``: of the project's files, by name. ``secret_values``: what variables
-    and env files held.
+    and env files held. ``said``: dotted paths of values that variables went into, and what the file says there.
     """
 
     project: Project
@@ -38,6 +38,7 @@ class Loaded:
     env_files: Mapping[Path, str]
     texts: Mapping[str, str]
     secret_values: frozenset[str] = field(repr=False)
+    said: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_file(start: Path) -> Path:
@@ -109,6 +110,7 @@ def load(file: Path, *, profile: str | None, environ: Mapping[str, str]) -> Load
         {path: _dotted(service) for path, service in known.files.items()},
         {document.path.name: document.text for document in documents},
         frozenset(known.values | {environ[name] for path, name in variables.names.items() if "environment" in path}),
+        {_dotted(path): text for path, text in known.said.items()},
     )
 
 

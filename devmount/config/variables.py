@@ -63,6 +63,11 @@ class Variables:
     def secrets(self) -> set[Keys]:
         return {*self.origins, *self._expanded}
 
+    @property
+    def said(self) -> dict[Keys, str]:
+        """The values that variables went into, as the file says them."""
+        return {path: expanded.said for path, expanded in self._expanded.items()}
+
     def lookup(self, name: str) -> str | None:
         """The value of a variable in the caller's environment, else in ``.env``.
 

@@ -1,0 +1,1 @@
+"""The project in other tools' words, for those who have no devmount."""
