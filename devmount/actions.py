@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from devmount import events
 from devmount.binds import SingleFiles
@@ -59,7 +60,7 @@ class Actions:
         for service in services:
             self.provision.check_cancelled()
             current = existing.get(service.name)
-            if current is not None and _made_from(current, made[service.name]):
+            if current is not None and current.is_made_from(made[service.name]):
                 self._bring_up(service, made[service.name], current)
             else:
                 self._replace(service, made[service.name], current)
@@ -194,7 +195,7 @@ class Actions:
         for service in self.project.in_order(names):
             current, known = existing.get(service.name), self.processes.get(service.name)
             spec = self.provision.spec(service, build=False)
-            if current is not None and known is not None and _made_from(current, spec):
+            if current is not None and known is not None and current.is_made_from(spec):
                 known.service = service
                 known.stop_signal = spec.stop_signal
                 continue
@@ -228,12 +229,19 @@ class Actions:
                 self._prober.follow(process)
 
     def _start_anew(self, process: Process) -> None:
-        """Restart the program; its container, where that is what it takes to see a file that is bound."""
-        if self._single_files.are_replaced(process.service):
-            self._single_files.note(process.service)
-            process.rebind()
-        else:
-            process.restart()
+        """Restart the program; its container to see a file that is bound; a new one in place of one that is gone."""
+        try:
+            if self._single_files.are_replaced(process.service):
+                self._single_files.note(process.service)
+                process.rebind()
+            else:
+                process.restart()
+        except DevmountError:
+            if process.container is None or self.engine.exists(process.container.id):
+                raise
+            spec = self.provision.spec(process.service, build=False)
+            self.provision.ensure_surroundings([process.service])
+            self._bring_up(process.service, spec, None)
 
     def _run(self, process: Process, argv: tuple[str, ...], user: str | None) -> None:
         container = process.container
@@ -284,17 +292,8 @@ class Actions:
             else:
                 self.engine.stop(process.container.id, process.service.stop_timeout)
         except DevmountError as error:
-            if self._still_runs(process.container.id):
-                self._emit(events.Error(time=time.time(), service=process.service.name, message=error.message))
+            with suppress(DevmountError):  # it was removed by someone else: it is stopped
+                if self.engine.inspect(process.container.id).running:
+                    self._emit(events.Error(time=time.time(), service=process.service.name, message=error.message))
         if not kill:
             process.detach()
-
-    def _still_runs(self, container: str) -> bool:
-        try:
-            return self.engine.inspect(container).running
-        except DevmountError:
-            return False  # removed by someone else: it is stopped
-
-
-def _made_from(container: Container, spec: specs.Spec) -> bool:
-    return container.labels.get(specs.HASH_LABEL) == spec.hash

@@ -96,6 +96,28 @@ class Context:
         require(self, loaded, goes_on=True)
         return loaded.project
 
+    def named_volumes(self, *, strict: bool) -> set[str]:
+        """The engine's names of the volumes that the file has, whatever the profile.
+
+        Args:
+            strict: a profile that cannot be read is an error; otherwise its volumes are left out.
+        """
+        import tomllib
+
+        from devmount.config import load
+
+        profiles = {name for text in self.loaded.texts.values() for name in tomllib.loads(text).get("profiles", {})}
+        names: set[str] = set()
+        for profile in (None, *sorted(profiles)):
+            try:
+                project = load(self.project_file, profile=profile, environ=os.environ).project
+            except UsageError:
+                if strict:
+                    raise
+                continue
+            names |= {volume.engine_name for volume in project.volumes.values()}
+        return names
+
     @cached_property
     def known_project(self) -> "Project":
         """The project, for commands that act on what there is: where its file is wrong, by the engine's labels.

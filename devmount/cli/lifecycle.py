@@ -35,7 +35,7 @@ def down(
     doomed = _confirmed(given, yes=yes) if volumes else []
     for container in engine.containers(project.name):
         require_own(project, container)
-    _ask_session(given, "stop", [])
+    ask_session(given, "stop", [])
     for name in sorted({project.name, *engine.projects_at(str(project.root))}):  # also under a name it had before
         for container in engine.containers(name):
             if container.running:
@@ -72,7 +72,7 @@ def restart(context: typer.Context, services: Services = None) -> None:
     Example: devmount restart app
     """
     given: Context = context.obj
-    if _ask_session(given, "restart", services or list(given.project.services)):
+    if ask_session(given, "restart", services or list(given.project.services)):
         return
     given.require_trust()
     for container in given.containers(services or []):
@@ -86,7 +86,7 @@ def stop(context: typer.Context, services: Services = None) -> None:
     Example: devmount stop app
     """
     given: Context = context.obj
-    if _ask_session(given, "stop", services or []):
+    if ask_session(given, "stop", services or []):
         return
     for container in given.containers(services or []):
         if container.running:
@@ -104,7 +104,7 @@ def start(context: typer.Context, services: Services = None) -> None:
     given: Context = context.obj
     given.check(services or [])
     names = [service.name for service in given.project.in_order(services or given.project.services)]
-    if _ask_session(given, "start", names):
+    if ask_session(given, "start", names):
         return
     given.require_trust()
     for container in _in_order(given.containers(names if services else []), names):
@@ -137,11 +137,11 @@ def resume(context: typer.Context) -> None:
 
 
 def _need_session(given: Context, command: str) -> None:
-    if not _ask_session(given, command, []):
+    if not ask_session(given, command, []):
         raise DevmountError("no session runs here", str(given.known_project.root), "start one: devmount up")
 
 
-def _ask_session(given: Context, command: str, services: list[str]) -> bool:
+def ask_session(given: Context, command: str, services: list[str]) -> bool:
     """Let the running session do it, and wait until it is done; False when there is none."""
     from devmount.control import Client
 

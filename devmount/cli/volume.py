@@ -33,7 +33,7 @@ def ls(context: typer.Context, json: Json = False) -> None:
 
     given: Context = context.obj
     content.say(work.look(given.engine, given.project))
-    rows = facts.rows(given.engine, given.project)
+    rows = facts.rows(given.engine, given.project, given.named_volumes(strict=False))
     if json:
         typer.echo(jsonlib.dumps([row.to_json() for row in rows], indent=2))
         return
@@ -82,7 +82,7 @@ def inspect(context: typer.Context, name: Volume, json: Json = False) -> None:
     given: Context = context.obj
     volume = work.resolve(given.engine, given.project, name)
     described = backup.existing(given.engine, volume)
-    row = facts.row(given.engine, given.project, volume)
+    row = facts.row(given.engine, given.project, volume, given.named_volumes(strict=False))
     containers = facts.containers(given.engine, volume)
     if json:
         typer.echo(jsonlib.dumps({**described, "devmount": {**row.to_json(), "containers": containers}}, indent=2))
@@ -122,21 +122,28 @@ def rm(
 
     Example: devmount volume rm data
     """
+    from devmount.cli.lifecycle import ask_session
     from devmount.volumes import backup, users, work
 
     given: Context = context.obj
     engine, project = given.engine, given.project
+    content.say(work.look(engine, project))
+    volumes = list(
+        {found.engine_name: found for name in names if (found := work.resolve(engine, project, name))}.values()
+    )
+    services: set[str] = set()
+    for volume in volumes:
+        backup.existing(engine, volume)
+        if volume.external:
+            hint = f"remove it where it was made, or: docker volume rm {volume.engine_name}"
+            raise DevmountError(f"the volume {volume.name!r} is external", volume.engine_name, hint)
+        users.require_removable(engine, project, volume.engine_name, force=force, purpose="removed")
+        services |= users.services(engine, project, volume.engine_name)
+    _confirm_loss(given, volumes, yes=yes)
+    if services:  # before the lock is taken: the session may be waiting for it
+        ask_session(given, "stop", sorted(services))
     with work.work(engine, project) as done:
         content.say(done)
-        volumes = [work.resolve(engine, project, name) for name in names]
-        for volume in volumes:
-            backup.existing(engine, volume)
-            if volume.external:
-                hint = f"remove it where it was made, or: docker volume rm {volume.engine_name}"
-                raise DevmountError(f"the volume {volume.name!r} is external", volume.engine_name, hint)
-            if not force:
-                users.require_unused(engine, project, volume.engine_name, force=False, purpose="removed")
-        _confirm_loss(given, volumes, yes=yes)
         for volume in volumes:
             users.require_unused(engine, project, volume.engine_name, force=force, purpose="removed")
             engine.remove_volume(volume.engine_name)
@@ -153,16 +160,23 @@ def prune(context: typer.Context, yes: Yes = False) -> None:
 
     given: Context = context.obj
     engine, project = given.engine, given.project
+    named = given.named_volumes(strict=True)
     with work.work(engine, project) as done:
         content.say(done)
-        found = work.others(engine, project)
-        used = [volume for volume in found if users.users(engine, volume.engine_name)]
-        for volume in used:
-            names = users.names(users.users(engine, volume.engine_name))
-            typer.echo(f"{volume.name} is used by {names}: left alone", err=True)
-        unused = [volume for volume in found if volume not in used]
+        found = [volume for volume in work.others(engine, project) if volume.engine_name not in named]
+        if not found:
+            typer.echo("nothing to remove: the file names all of this project's volumes", err=True)
+            return
+        unused = []
+        for volume in found:
+            used_by = users.users(engine, volume.engine_name)
+            if used_by:
+                typer.echo(f"{volume.name} is used by {users.names(used_by)}: left alone", err=True)
+            elif (root := work.elsewhere(engine, project, volume)) is not None:
+                typer.echo(f"{volume.name} was made by another checkout, {root}: left alone", err=True)
+            else:
+                unused.append(volume)
         if not unused:
-            typer.echo("nothing to remove: the file names all of this project's volumes" if not found else "", err=True)
             return
         _confirm_loss(given, unused, yes=yes)
         for volume in unused:

@@ -35,6 +35,9 @@ class Container:
     def supervised(self) -> bool:
         return self.labels.get(specs.SUPERVISED_LABEL) == "1"
 
+    def is_made_from(self, spec: specs.Spec) -> bool:
+        return self.labels.get(specs.HASH_LABEL) == spec.hash
+
 
 def parse(data: Mapping[str, Any]) -> Container:
     """The answer to an inspect call."""

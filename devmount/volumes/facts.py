@@ -1,6 +1,6 @@
 """What there is to know of a project's volumes, gathered from the file, the engine and the backups."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,15 @@ class Row:
         }
 
 
-def rows(engine: Engine, project: Project) -> list[Row]:
-    """Of all that the file names, then of those that only the engine has."""
+def rows(engine: Engine, project: Project, named: Collection[str] = ()) -> list[Row]:
+    """Of all that the file names, then of those that only the engine has.
+
+    Args:
+        named: the engine's names of volumes that the file declares too, in other profiles.
+    """
     sizes = archive.sizes(engine)
     here = {row["Name"]: row for row in archive.volumes(engine)}
-    return [_row(project, volume, here, sizes) for volume in work.all_volumes(engine, project)]
+    return [_row(project, volume, here, sizes, named) for volume in work.all_volumes(engine, project)]
 
 
 def on_engine(engine: Engine, project: Project) -> list[Row]:
@@ -53,19 +57,21 @@ def on_engine(engine: Engine, project: Project) -> list[Row]:
     return [row for row in rows(engine, project) if row.volume.engine_name in labelled]
 
 
-def row(engine: Engine, project: Project, volume: Volume) -> Row:
+def row(engine: Engine, project: Project, volume: Volume, named: Collection[str] = ()) -> Row:
     """Of one."""
     described = engine.volume(volume.engine_name)
     here = {} if described is None else {volume.engine_name: described}
-    return _row(project, volume, here, archive.sizes(engine))
+    return _row(project, volume, here, archive.sizes(engine), named)
 
 
-def _row(project: Project, volume: Volume, here: Mapping[str, Any], sizes: Mapping[str, int]) -> Row:
+def _row(
+    project: Project, volume: Volume, here: Mapping[str, Any], sizes: Mapping[str, int], named: Collection[str]
+) -> Row:
     found = here.get(volume.engine_name)
     kept = [(path, told) for path, told in backups(project, volume) if isinstance(told, Manifest)]
     return Row(
         volume=volume,
-        declared=work.by_any_name(project, volume.engine_name) is not None,
+        declared=volume.engine_name in named or work.by_any_name(project, volume.engine_name) is not None,
         created=found.get("CreatedAt", "") if found is not None else None,
         size=sizes.get(volume.engine_name),
         mounted=tuple(mounted(project, volume)),

@@ -78,6 +78,20 @@ def require_unused(engine: Engine, project: Project, volume: str, *, force: bool
     Raises:
         DevmountError: one has it; all of them are named.
     """
+    for user in require_removable(engine, project, volume, force=force, purpose=purpose):
+        if user.paused:
+            engine.unpause(user.id)
+        if user.running:
+            engine.stop(user.id, stop_timeout(project, user))
+        engine.remove(user.id)
+
+
+def require_removable(engine: Engine, project: Project, volume: str, *, force: bool, purpose: str) -> list[User]:
+    """The containers to remove before the volume is free: the project's own, with ``force``.
+
+    Raises:
+        DevmountError: there are others, or there is no ``force``; all of them are named.
+    """
     found = users(engine, volume)
     foreign = [user for user in found if user.labels.get(specs.PROJECT_LABEL) != project.name]
     if foreign or (found and not force):
@@ -89,12 +103,13 @@ def require_unused(engine: Engine, project: Project, volume: str, *, force: bool
             if foreign
             else "take the containers away first (volumes stay): devmount down; or let it be done: --force",
         )
-    for user in found:
-        if user.paused:
-            engine.unpause(user.id)
-        if user.running:
-            engine.stop(user.id, stop_timeout(project, user))
-        engine.remove(user.id)
+    return found
+
+
+def services(engine: Engine, project: Project, volume: str) -> set[str]:
+    """The project's services whose containers run and have the volume."""
+    found = {user.labels.get(specs.SERVICE_LABEL, "") for user in users(engine, volume) if user.running}
+    return found & project.services.keys()
 
 
 def names(found: Sequence[User]) -> str:

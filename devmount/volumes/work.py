@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from devmount.engine import archive
 from devmount.engine import spec as specs
@@ -74,6 +75,13 @@ def others(engine: Engine, project: Project) -> list[Volume]:
     declared = {volume.engine_name for volume in project.volumes.values()}
     rows = archive.volumes(engine, f"{specs.PROJECT_LABEL}={project.name}")
     return [described(project, row["Name"], row) for row in rows if row["Name"] not in declared]
+
+
+def elsewhere(engine: Engine, project: Project, volume: Volume) -> str | None:
+    """The folder of another checkout, which is still there, that made the volume; None where this one did."""
+    labels = (engine.volume(volume.engine_name) or {}).get("Labels") or {}
+    root = labels.get(specs.ROOT_LABEL, "")
+    return root if root and Path(root) != project.root and Path(root).is_dir() else None
 
 
 def all_volumes(engine: Engine, project: Project) -> list[Volume]:

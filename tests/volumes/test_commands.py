@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import COMMAND, devmount, docker, environment
-from tests.volumes.conftest import Box, bind_socket, plant, snapshot
+from tests.volumes.conftest import TOML, Box, bind_socket, plant, snapshot
 
 pytestmark = pytest.mark.engine
 
@@ -158,6 +158,27 @@ def test_prune_offers_only_what_the_file_no_longer_names(box: Make) -> None:
         assert one.volumes() == [one.volume(), one.volume("older")]
     finally:
         docker("rm", holder)
+
+
+def test_prune_knows_every_profile_and_leaves_another_checkouts_volumes_alone(box: Make) -> None:
+    toml = TOML + '[profiles.big.services.db]\nimage = "debian:bookworm-slim"\nmounts = ["bulk:/data"]\n'
+    one = box(toml + '[profiles.big.volumes.declared]\nlabels = { a = "b" }\n')
+    other = one.folder.parent / "other checkout"
+    other.mkdir()
+    (other / ".devmount.toml").write_text(f'name = "{one.name}"\n{TOML}')
+    assert devmount(other, "volume", "create", "theirs", env=one.env).returncode == 0
+    one.do("create", "data", "bulk", "declared", "gone")
+    rows = {row["volume"]: row["declared"] for row in json.loads(one.do("ls", "--json"))}
+    assert rows == {"data": True, "bulk": True, "declared": True, "theirs": False, "gone": False}
+    done = one.run("prune", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"theirs was made by another checkout, {other}: left alone" in done.stderr
+    assert done.stdout == f"removed gone ({one.volume('gone')})\n"
+    with (one.folder / ".devmount.toml").open("a") as file:
+        file.write('[profiles.broken.app]\nenvironment = { A = "${NO_SUCH_VARIABLE}" }\n')
+    one.do("ls")
+    assert "NO_SUCH_VARIABLE" in one.fails("prune")  # what that profile names is not known
+    one.do("rm", "theirs", "theirs", "--yes")
 
 
 def test_restore_replaces_only_when_told_and_keeps_what_was_there(box: Make) -> None:

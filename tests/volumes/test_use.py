@@ -249,6 +249,44 @@ def test_an_exclusive_volume_has_one_writer(box: Make) -> None:
     down(one)
 
 
+def test_a_removed_container_is_made_again_at_the_next_change(box: Make) -> None:
+    one = box()
+    with up(one) as session:
+        session.wait("ready", service="app")
+        first = session.wait("started", service="app")["container"]
+        (one.path() / "file").write_text("kept")
+        mark = session.mark()
+        docker("rm", "--force", first)
+        session.wait("exited", service="app", since=mark)
+        save(one.folder / "changed", "x")
+        second = session.wait("started", service="app", since=mark)["container"]
+        assert second != first
+        assert docker("exec", second, "cat", "/data/file") == "kept"
+        assert session.all("error") == []
+
+
+def test_rm_force_stops_the_services_of_a_running_session(box: Make) -> None:
+    one = box(
+        '[app]\nimage = "debian:bookworm-slim"\ncommand = "sleep 1000"\nmounts = ["data:/data"]\n'
+        '[services.other]\nimage = "debian:bookworm-slim"\ncommand = "sleep 1000"\n'
+    )
+    with up(one) as session:
+        for service in ("app", "other"):
+            session.wait("ready", service=service)
+        (one.path() / "file").write_text("lost")
+        mark = session.mark()
+        one.do("rm", "data", "--force", "--yes")
+        assert one.volumes() == []
+        save(one.folder / "changed", "x")  # nothing starts the app again, and with it an empty volume
+        session.wait("change", since=mark)
+        assert len(containers(one.name)) == 1
+        started = devmount(one.folder, "start", "app", env=one.env)
+        assert started.returncode == 0, started.stderr
+        session.wait("started", service="app", since=mark)
+        assert list(one.path().iterdir()) == []
+        assert session.all("error") == []
+
+
 def test_up_waits_for_a_command_that_works_on_the_volumes(box: Make) -> None:
     one = box()
     one.do("create", "data")
