@@ -113,7 +113,14 @@ class Provision:
         return specs.spec(self.project, service, image, self._host, supervised=supervised)
 
     def one_off(self, service: Service, argv: list[str], *, tty: bool) -> specs.Spec:
-        """What a container for one command is to be made of; its surroundings are made."""
+        """What a container for one command is to be made of; its surroundings are made.
+
+        Raises:
+            DevmountError: containers of another checkout run under this name, whose network it would be on.
+        """
+        for container in self.existing().values():
+            if container.running:
+                require_own(self.project, container)
         outdated = service.build is not None and first_use.is_outdated(self._engine, self.project, service)
         image = self.image(service, build=outdated)
         self.check_writers(service, one_off=True)

@@ -3,12 +3,13 @@
 import json as jsonlib
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devmount.cli.parameters import Yes
-from devmount.errors import EXIT_FAILED, DevmountError, UsageError
+from devmount.errors import EXIT_FAILED, DevmountError, NoEngineError, UsageError
 
 if TYPE_CHECKING:
     from devmount.cli.context import Context
@@ -23,6 +24,22 @@ def stand(given: "Context", loaded: "Loaded") -> "Standing":
     return standing(loaded, profile=given.profile, environ=os.environ, engine_url=given.engine_url)
 
 
+def stand_on_engine(given: "Context", loaded: "Loaded") -> "Standing":
+    """How the project stands to what other checkouts have made on the engine."""
+    from devmount.engine.checkouts import owned_elsewhere
+    from devmount.trust import of_checkouts
+
+    return of_checkouts(loaded.project, owned_elsewhere(given.engine, loaded.project), os.environ)
+
+
+def _both(given: "Context") -> "list[Standing]":
+    """What there is to allow, as far as is known: without an engine that answers, what the file asks for."""
+    found = [stand(given, given.loaded)]
+    with suppress(NoEngineError):
+        found.append(stand_on_engine(given, given.loaded))
+    return found
+
+
 def require(given: "Context", loaded: "Loaded", *, goes_on: bool = False, only_volumes: bool = False) -> None:
     """Return only if all that the project asks for is allowed; on a terminal the user is asked.
 
@@ -33,16 +50,23 @@ def require(given: "Context", loaded: "Loaded", *, goes_on: bool = False, only_v
     Raises:
         Held: it is not allowed.
     """
+    first = stand(given, loaded)
+    is_free = only_volumes and not any(reach.is_volume for reach in first.reaches)
+    if not is_free:
+        _require(first, goes_on=goes_on)
+    _require(stand_on_engine(given, loaded), goes_on=goes_on)
+
+
+def _require(found: "Standing", *, goes_on: bool) -> None:
     from devmount.trust import Held, allow
     from devmount.ui.ask import ask
 
-    found = stand(given, loaded)
-    if found.may_start or (only_volumes and not any(reach.is_volume for reach in found.reaches)):
+    if found.may_start:
         return
     if goes_on or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Held(found, goes_on=goes_on)
-    _show(found)
-    if not ask(_question(found)):
+    _show([found])
+    if not ask(_question([found])):
         raise DevmountError("nothing was started", "", "allow it later: devmount trust")
     allow(found, os.environ)
 
@@ -70,20 +94,22 @@ def trust(
         raise UsageError("--json goes with --show", "", "devmount trust --show --json")
     if revoke:
         return _revoke(given)
-    found = stand(given, given.loaded)
+    both = _both(given)
+    held = [found for found in both if not found.may_start]
     if show:
-        _tell(found, json=json)
-        return 0 if found.may_start else EXIT_FAILED
-    if not found.reaches:
+        _tell(both, json=json)
+        return EXIT_FAILED if held else 0
+    if not any(found.reaches for found in both):
         typer.echo("it asks for nothing outside its folder: there is nothing to allow")
         return 0
-    if found.may_start:
-        typer.echo(f"it is allowed already, since {_when(found)}")
+    if not held:
+        typer.echo(f"it is allowed already, since {_when(both)}")
         return 0
-    _show(found)
-    confirm(_question(found), yes=yes)
-    allow(found, os.environ)
-    typer.echo(f"allowed for {found.root}, until the file changes")
+    _show(held)
+    confirm(_question(held), yes=yes)
+    for found in held:
+        allow(found, os.environ)
+    typer.echo(f"allowed for {given.project.root}, until the file changes")
     return 0
 
 
@@ -99,39 +125,49 @@ def _revoke(given: "Context") -> int:
     return 0
 
 
-def _show(found: "Standing") -> None:
-    again = f" It was changed since it was allowed on {_when(found)}." if found.since else ""
+def _show(held: "list[Standing]") -> None:
+    again = f" It was changed since it was allowed on {_when(held)}." if _when(held) else ""
     typer.echo(f"This project asks for what lies outside its folder, or weakens its containers.{again}", err=True)
-    for line in found.lines():
+    for line in _lines(held):
         typer.echo(f"  {line}", err=True)
 
 
-def _question(found: "Standing") -> str:
-    count = len(found.reaches)
+def _lines(standings: "list[Standing]") -> list[str]:
+    return [line for found in standings for line in found.lines()]
+
+
+def _question(held: "list[Standing]") -> str:
+    count = len(_lines(held))
     return "Allow it?" if count == 1 else f"Allow these {count}?"
 
 
-def _tell(found: "Standing", *, json: bool) -> None:
+def _tell(both: "list[Standing]", *, json: bool) -> None:
+    held = [found for found in both if not found.may_start]
+    asked = [found for found in both if found.reaches]
+    status = str((held or asked or both)[0].status)
     if json:
         rows = [
             {"service": reach.service or None, "words": reach.words, "where": place or None}
+            for found in both
             for reach, place in zip(found.reaches, found.places, strict=True)
         ]
-        typer.echo(jsonlib.dumps({"status": str(found.status), "since": found.since, "asked": rows}, indent=2))
+        since = next((found.since for found in held or asked if found.since), None)
+        typer.echo(jsonlib.dumps({"status": status, "since": since, "asked": rows}, indent=2))
         return
-    for line in found.lines():
+    for line in _lines(both):
         typer.echo(line)
     typer.echo(
         {
             "nothing": "it asks for nothing outside its folder",
-            "allowed": f"allowed since {_when(found)}",
-            "changed": f"held: changed since it was allowed on {_when(found)}",
+            "allowed": f"allowed since {_when(both)}",
+            "changed": f"held: changed since it was allowed on {_when(held)}",
             "held": "held: not allowed yet",
-        }[found.status]
+        }[status]
     )
 
 
-def _when(found: "Standing") -> str:
+def _when(standings: "list[Standing]") -> str:
+    """When it was allowed, the last of them; empty for none."""
     from devmount.cli.content import when
 
-    return when(found.since)
+    return when(max((found.since for found in standings if found.since), default=None))

@@ -6,7 +6,7 @@ sources are looked at again. They were resolved when the project file was read: 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def held(client: Any, container: str) -> Iterator[None]:
     """
     with explained("the container cannot be inspected", container):
         data = client.inspect_container(container)
-    sources = [Path(mount["Source"]) for mount in data.get("Mounts") or () if mount.get("Type") == "bind"]
+    sources = list(_sources(client, data.get("Mounts") or ()))
     name = str(data.get("Name", "")).lstrip("/")
     paused: list[str] = []
     try:
@@ -83,6 +83,18 @@ def pinned(build: Build) -> Iterator[str]:
         yield path
     finally:
         os.close(descriptor)
+
+
+def _sources(client: Any, mounts: Iterable[Mapping[str, Any]]) -> Iterator[Path]:
+    """The sources of binds, and of volumes that stand for a folder (local driver, o=bind)."""
+    for mount in mounts:
+        if mount.get("Type") == "bind":
+            yield Path(mount["Source"])
+        elif mount.get("Type") == "volume" and mount.get("Driver") == "local":
+            with explained("the volume cannot be inspected", str(mount.get("Name"))):
+                options = client.inspect_volume(mount["Name"]).get("Options") or {}
+            if "bind" in options.get("o", "") and options.get("device", "").startswith("/"):
+                yield Path(options["device"])
 
 
 def _writers(client: Any, own: str, sources: list[Path]) -> list[str]:

@@ -4,7 +4,7 @@
 """
 
 from devmount.trust.reach import Reach
-from devmount.trust.standing import Held, Standing, Status, allow, standing
+from devmount.trust.standing import Held, Standing, Status, allow, of_checkouts, standing
 from devmount.trust.store import Store, folder
 
-__all__ = ["Held", "Reach", "Standing", "Status", "Store", "allow", "folder", "standing"]
+__all__ = ["Held", "Reach", "Standing", "Status", "Store", "allow", "folder", "of_checkouts", "standing"]

@@ -137,6 +137,12 @@ def digest(
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def taken(root: Path, found: list[Reach]) -> str:
+    """As ``digest``, of what a project takes from other checkouts, whatever its file says."""
+    text = json.dumps([VERSION, str(root), sorted(one.facts for one in found)])
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def _of_project(project: Project, env_files: Mapping[Path, str], here: Here) -> Iterator[Reach]:
     if here.owner is not None:
         yield Reach("", f"the project file belongs to {here.owner}, not to you", "", ("owner", here.owner))

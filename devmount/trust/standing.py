@@ -10,7 +10,8 @@ from pathlib import Path
 from devmount.config import Loaded
 from devmount.config.describe import describe
 from devmount.errors import DevmountError
-from devmount.trust.reach import Here, Reach, digest, reaches
+from devmount.model import Project
+from devmount.trust.reach import Here, Reach, digest, reaches, taken
 from devmount.trust.store import Store, folder
 
 UNIX = "unix://"
@@ -98,6 +99,24 @@ def standing(
     status = Status.ALLOWED if this else Status.CHANGED if words else Status.HELD
     since = this.time if this else words[0].time if words else None
     return Standing(project.root, status, tuple(found), places, content, since)
+
+
+def of_checkouts(project: Project, owned: Mapping[str, str], environ: Mapping[str, str]) -> Standing:
+    """How the project stands to what it would take by its name though another checkout made it.
+
+    Args:
+        owned: what ("the volume shop_data"), and the folder of that checkout.
+
+    Raises:
+        DevmountError: what was allowed before cannot be relied on.
+    """
+    if not owned:
+        return Standing(project.root, Status.NOTHING, (), (), "")
+    found = [Reach("", f"uses {what}, made by the project in {root}", "", (what, root)) for what, root in owned.items()]
+    content = taken(project.root, found)
+    word = next((word for word in Store(folder(environ)).words(project.root) if word.digest == content), None)
+    status = Status.ALLOWED if word else Status.HELD
+    return Standing(project.root, status, tuple(found), ("",) * len(found), content, word.time if word else None)
 
 
 def allow(found: Standing, environ: Mapping[str, str]) -> None:

@@ -217,6 +217,37 @@ def test_volumes_of_a_project_that_is_held_can_be_made_where_they_are_its_own(ma
     assert held(folder)
 
 
+def test_what_another_checkout_made_is_not_taken_by_its_name(make: Make, tmp_path: Path) -> None:
+    toml = '[app]\nimage = "debian:bookworm-slim"\nmounts = ["data:/data"]\n'
+    mine = make(toml)
+    assert devmount(mine, "run", "--", "touch", "/data/mine").returncode == 0
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / ".devmount.toml").write_text((mine / ".devmount.toml").read_text())
+    asked = f"uses the volume {mine.name}_data, made by the project in {mine}"
+    for command in (("run", "--", "true"), ("volume", "backup", "data"), ("up",)):
+        done = devmount(theirs, *command)
+        assert done.returncode == 1, command
+        assert asked in done.stderr, command
+    assert containers(mine.name) == []
+    shown = devmount(theirs, "trust", "--show")
+    assert (shown.returncode, shown.stdout) == (1, f"{asked}\nheld: not allowed yet\n")
+    assert devmount(theirs, "trust", "--yes").returncode == 0
+    assert devmount(theirs, "trust", "--show").returncode == 0
+    assert devmount(theirs, "run", "--", "true").returncode == 0
+    assert devmount(mine, "run", "--", "true").returncode == 0
+    assert devmount(theirs, "trust", "--revoke").returncode == 0
+    moved = mine.rename(tmp_path / "moved")
+    assert devmount(theirs, "run", "--", "true").returncode == 0
+    assert devmount(moved, "down").returncode == 0
+
+
+def test_without_an_engine_the_word_can_be_given_all_the_same(folder: Path, tmp_path: Path) -> None:
+    done = devmount(folder, "--engine", f"unix://{tmp_path}/nowhere", "trust", "--yes")
+    assert done.returncode == 0
+    assert not held(folder)
+
+
 def terminal(folder: Path, *arguments: str) -> "pexpect.spawn[str]":
     return pexpect.spawn(
         COMMAND[0], [*COMMAND[1:], *arguments], cwd=folder, env=environment(), encoding="utf-8", timeout=60
