@@ -396,6 +396,7 @@ def test_the_channel_is_opened_again_when_the_engines_connection_breaks(make: Ma
     folder = make(LOOP, {"text": "one\n"})
     with Relay(tmp_path / "s", "/var/run/docker.sock") as relay, Up(folder, options=["--engine", relay.url]) as up:
         up.wait("log", predicate=line("one"))
+        up.wait("ready")  # by then no call is under way
         relay.cut()
         mark = up.mark()
         save(folder / "text", "two\n")
