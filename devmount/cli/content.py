@@ -64,14 +64,14 @@ def backup(
         made = []
         for volume in volumes:
             with Bar(sys.stderr, volume.name) as bar:
-                one = write(engine, project, volume, hold=_hold(stop, live), output=output, progress=bar)
+                one = write(engine, project, volume, hold=hold(stop, live), output=output, progress=bar)
             made.append(one)
             told = one.manifest
             _warn_plain(told)
             if not json:
                 sizes = f"{size_text(told.content_bytes)} in {told.files} files"
                 packed = size_text(told.archive_bytes)
-                typer.echo(f"{volume.name}: {sizes}, {packed} packed, users {told.users}\n{one.path}")
+                typer.echo(f"{volume.name}: {sizes}, {packed} packed, {_users(told)}\n{one.path}")
         if json:
             rows = [{"path": str(one.path), **jsonlib.loads(one.manifest.to_json())} for one in made]
             typer.echo(jsonlib.dumps(rows, indent=2))
@@ -107,7 +107,7 @@ def backups(
     cells = [
         ["?", "", "", told.message, str(path)]
         if isinstance(told, DevmountError)
-        else [told.volume, when(told.time), size_text(told.archive_bytes), f"users {told.users}", str(path)]
+        else [told.volume, when(told.time), size_text(told.archive_bytes), _users(told), str(path)]
         for path, told in found
     ]
     typer.echo(table(["VOLUME", "TIME", "SIZE", "STATE", "FILE"], cells))
@@ -153,7 +153,7 @@ def restore(
             )
     if made.leading_out:
         _warn(f"{made.leading_out} symbolic links in it lead outside the volume; they are kept as they are")
-    _tell(f"restored {volume.name} ({made.engine_name}) as of {when(told.time)}", made)
+    tell(f"restored {volume.name} ({made.engine_name}) as of {when(told.time)}", made)
 
 
 def copy(
@@ -194,69 +194,12 @@ def copy(
                 volume,
                 target,
                 other=other,
-                hold=_hold(stop, live),
+                hold=hold(stop, live),
                 replace=replace,
                 force=force,
                 progress=bar,
             )
-    _tell(f"copied {volume.name} to {made.engine_name}" + (f" on {to}" if to else ""), made)
-
-
-def import_(
-    context: typer.Context,
-    name: Volume,
-    source: Annotated[Path, typer.Argument(help="A folder, or a tar: plain, gzip, bzip2, xz or zstd.")],
-    replace: Replace = False,
-    force: Force = False,
-    devices: Devices = False,
-) -> None:
-    """Put a folder or a tar into a new or empty volume.
-
-    Example: devmount volume import data ./seed
-    """
-    from devmount.ui.progress import Bar
-    from devmount.volumes import work
-    from devmount.volumes.plain import import_content
-
-    given: Context = context.obj
-    project, engine = given.project_of_volumes, given.engine
-    volume = work.target(project, name)
-    with work.work(engine, project) as done:
-        say(done)
-        with Bar(sys.stderr, volume.name) as bar:
-            made = import_content(
-                engine, project, volume, source, replace=replace, force=force, devices=devices, progress=bar
-            )
-    _tell(f"imported {source} into {volume.name} ({made.engine_name})", made)
-
-
-def export(
-    context: typer.Context,
-    name: Volume,
-    out: Annotated[Path, typer.Argument(help='A new .tar file, an empty folder, or "-" for standard output.')],
-    stop: Stop = False,
-    live: Live = False,
-) -> None:
-    """Write a volume's content as a plain tar, or as files.
-
-    Example: devmount volume export data data.tar
-    """
-    from devmount.ui.progress import Bar
-    from devmount.volumes import work
-    from devmount.volumes.plain import export_content
-
-    given: Context = context.obj
-    project, engine = given.project_of_volumes, given.engine
-    if str(out) == "-" and sys.stdout.isatty():
-        raise UsageError("a tar is not for a terminal", "", "send it somewhere: devmount volume export data - | tar t")
-    with work.work(engine, project) as done:
-        say(done)
-        volume = work.resolve(engine, project, name)
-        with Bar(sys.stderr, volume.name) as bar:
-            to = sys.stdout.buffer if str(out) == "-" else out
-            export_content(engine, project, volume, to, hold=_hold(stop, live), progress=bar)
-    if str(out) != "-":
-        typer.echo(f"exported {volume.name} to {out}")
+    tell(f"copied {volume.name} to {made.engine_name}" + (f" on {to}" if to else ""), made)
 
 
 def say(lines: list[str]) -> None:
@@ -285,7 +228,12 @@ def when(time: str | None) -> str:
     return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M") if time else ""
 
 
-def _hold(stop: bool, live: bool) -> "Hold":
+def hold(stop: bool, live: bool) -> "Hold":
+    """What is to be done to the volume's users.
+
+    Raises:
+        UsageError: both were asked for.
+    """
     from devmount.volumes.users import Hold
 
     if stop and live:
@@ -304,10 +252,17 @@ def _confirm_size(told: "Manifest", path: Path, *, yes: bool) -> None:
         confirm("Unpack it?", yes=yes)
 
 
-def _tell(line: str, made: "Restored") -> None:
+def tell(line: str, made: "Restored") -> None:
+    """What was done, and where the content is that was there before."""
     typer.echo(line)
     if made.kept is not None:
         typer.echo(f"what was there before is kept: {made.kept}")
+
+
+def _users(told: "Manifest") -> str:
+    """What its users did meanwhile."""
+    words = {"unused": "not in use", "live": "written to meanwhile"}
+    return words.get(told.users, f"users {told.users}")
 
 
 def _warn_plain(told: "Manifest") -> None:

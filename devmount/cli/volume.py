@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from devmount.cli import content
+from devmount.cli import content, plain
 from devmount.cli.context import Context
 from devmount.cli.parameters import Json, Volume, Volumes, Yes
 from devmount.errors import DevmountError
@@ -208,5 +208,5 @@ volume_app.command("backup")(content.backup)
 volume_app.command("backups")(content.backups)
 volume_app.command("restore")(content.restore)
 volume_app.command("copy")(content.copy)
-volume_app.command("import")(content.import_)
-volume_app.command("export")(content.export)
+volume_app.command("import")(plain.import_)
+volume_app.command("export")(plain.export)

@@ -29,7 +29,7 @@ class Bar:
 
     def __init__(self, out: TextIO, label: str, now: Callable[[], float] = time.monotonic) -> None:
         self._out = out
-        self._label = label
+        self._name = self._label = label
         self._now = now
         self._began = now()
         self._next = self._began + INTERVAL
@@ -54,6 +54,11 @@ class Bar:
         self._out.write("\r\x1b[2K" + line(self._label, done, total, self._now() - self._began))
         self._out.flush()
         self._drawn = True
+
+    def step(self, what: str) -> None:
+        """Another part of the work begins."""
+        self._label = f"{self._name}: {what}"
+        self._began = self._now()
 
 
 def line(label: str, done: int, total: int | None, seconds: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from devmount import __version__
 from devmount.engine import archive
@@ -18,7 +18,16 @@ from devmount.volumes.behind import Passing, behind
 from devmount.volumes.manifest import Manifest
 from devmount.volumes.users import Hold, reading
 
-Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where they are known
+
+class Progress(Protocol):
+    """Is told of work as it goes on."""
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Bytes done, and bytes in all where they are known."""
+
+    def step(self, what: str) -> None:
+        """Another part of the work begins, such as "verifying"."""
+
 
 SPARE = 512  # bytes by which the manifest's final numbers may make it longer
 SPOOL = 4 << 20  # bytes of checksums kept in memory; more go to a temporary file

@@ -52,9 +52,8 @@ def import_content(
                 pass
     with folder_tar(path) if path.is_dir() else opened_tar(path) as read:
         content = counted(tar_content(read, str(path), b"", devices=devices), None, progress)
-        return Restored(
-            volume.engine_name, into(engine, project, volume, target, content, replace=replace, force=force)
-        )
+        kept = into(engine, project, volume, target, content, replace=replace, force=force, progress=progress)
+    return Restored(volume.engine_name, kept)
 
 
 def export_content(
@@ -74,7 +73,7 @@ def export_content(
     existing(engine, volume)
     total = total_size(engine, volume, progress)
     with reading(engine, project, volume, hold) as content:
-        chunks = transport.encoded(counted(content, total, progress), b".")
+        chunks = transport.encoded(counted(content, total, progress, "reading"), b".")
         if not isinstance(out, Path):
             _write(out, chunks)
         elif out.is_dir():

@@ -1,7 +1,7 @@
 """Restoring, copying and importing: three sources of content, one way into a volume."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,8 @@ def restore(
         DevmountError: it failed; the volume is as it was, or the error says where its content is.
     """
     with verify.open_backup(path) as file:
-        told, out = verify.verify(file, str(path), devices=devices)
+        step(progress, "verifying")
+        told, out = verify.verify(file, str(path), devices=devices, progress=progress)
         declared = work.by_any_name(project, volume.name) is not None
         target = Target(
             volume.engine_name,
@@ -55,7 +56,7 @@ def restore(
             {**told.labels, **work.labels(project, volume)},
         )
         content = counted(backup_content(file, str(path), devices=devices), told.content_bytes, progress)
-        kept = into(engine, project, volume, target, content, replace=replace, force=force)
+        kept = into(engine, project, volume, target, content, replace=replace, force=force, progress=progress)
     return Restored(volume.engine_name, kept, out)
 
 
@@ -68,6 +69,7 @@ def into(
     *,
     replace: bool,
     force: bool,
+    progress: Progress | None = None,
 ) -> Path | None:
     """Fill a new or empty volume, or with ``replace`` any; the backup of what was there, if anything was."""
     found = engine.volume(volume.engine_name)
@@ -89,18 +91,26 @@ def into(
             "restore into a new volume",
         )
     users.require_unused(engine, project, volume.engine_name, force=force, purpose="replaced")
-    kept = None if empty else verified_backup(engine, project, volume)
+    kept = None if empty else verified_backup(engine, project, volume, progress)
     remade = Target(old.name, old.driver, old.options, old.labels)
     fill(engine, project, remade, content, kept=kept)
     return kept
 
 
-def verified_backup(engine: Engine, project: Project, volume: Volume) -> Path:
+def verified_backup(engine: Engine, project: Project, volume: Volume, progress: Progress | None = None) -> Path:
     """A backup of a volume that is about to be replaced, read back before that."""
-    path = backup(engine, project, volume, hold=Hold.LIVE).path
+    step(progress, "keeping what is there")
+    path = backup(engine, project, volume, hold=Hold.LIVE, progress=progress).path
     with verify.open_backup(path) as file:
-        verify.verify(file, str(path), devices=True)
+        step(progress, "verifying what is kept")
+        verify.verify(file, str(path), devices=True, progress=progress)
     return path
+
+
+def step(progress: Progress | None, what: str) -> None:
+    """Tell of another part of the work, where somebody listens."""
+    if progress is not None:
+        progress.step(what)
 
 
 def copy(
@@ -125,11 +135,26 @@ def copy(
         raise DevmountError("a volume cannot be copied onto itself", source.engine_name, "name another")
     total = total_size(engine, source, progress)
     target = Target(new.engine_name, new.driver, new.options, work.labels(project, new))
-    with reading(engine, project, source, hold) as content:
+    with contextlib.closing(_read_when_asked(engine, project, source, hold)) as content:
         kept = into(
-            other or engine, project, new, target, counted(content, total, progress), replace=replace, force=force
+            other or engine,
+            project,
+            new,
+            target,
+            counted(content, total, progress),
+            replace=replace,
+            force=force,
+            progress=progress,
         )
     return Restored(new.engine_name, kept)
+
+
+def _read_when_asked(
+    engine: Engine, project: Project, volume: Volume, hold: Hold
+) -> Generator[Member | memoryview, None, None]:
+    """The volume's members, whose users are held still only from the first one on."""
+    with reading(engine, project, volume, hold) as content:
+        yield from content
 
 
 @contextlib.contextmanager
@@ -140,10 +165,11 @@ def reading(engine: Engine, project: Project, volume: Volume, hold: Hold) -> Ite
 
 
 def counted(
-    content: Iterable[Member | memoryview], total: int | None, progress: Progress | None
+    content: Iterable[Member | memoryview], total: int | None, progress: Progress | None, what: str = "filling"
 ) -> Iterator[Member | memoryview]:
-    """The same content, its bytes told to ``progress`` as they go by."""
+    """The same content, its bytes told to ``progress`` as they go by, under the name ``what``."""
     done = 0
+    step(progress, what)
     for item in content:
         yield item
         if progress and not isinstance(item, Member):
