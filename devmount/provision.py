@@ -154,6 +154,7 @@ class Provision:
                 f'remove it (docker rm {spec.name}) or give this project another name = "..."',
             )
         self._make_mount_points(service, spec)
+        self._warn_of_unnamed(service, spec)
         container = self._engine.create(spec)
         if spec.supervised and not self._engine.has_path(container, "/bin/sh"):
             self._engine.remove(container)
@@ -167,6 +168,21 @@ class Provision:
         elif service.tty and service.is_watched:
             self._warn(service, "it has a terminal: reloads restart the whole container, which takes longer")
         return self._engine.inspect(container)
+
+    def _warn_of_unnamed(self, service: Service, spec: specs.Spec) -> None:
+        """Tell of the places for which the image asks a volume (VOLUME in a Dockerfile) and the file names none."""
+        image = images.inspect(self._engine, str(spec.body["Image"]))
+        named = {mount.target for mount in service.all_mounts(spec.mount)} | {spec.mount}
+        for place in sorted(image.volumes if image else ()):
+            if os.path.normpath(place) not in named:
+                self._emit(
+                    events.Warning(
+                        time=time.time(),
+                        service=service.name,
+                        message=f"what it writes to {place} is lost when its container is made anew",
+                        hint=f'keep it in a volume: mounts = ["{service.name}_data:{place}"]',
+                    )
+                )
 
     def _make_mount_points(self, service: Service, spec: specs.Spec) -> None:
         """Make the places of mounts that lie inside the project folder as the caller; the engine would as root."""

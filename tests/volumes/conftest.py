@@ -90,8 +90,6 @@ def box(tmp_path: Path) -> Iterator[Callable[..., Box]]:
         remove(one.name)
         for name in one.volumes():
             docker("volume", "rm", name)
-        for image in docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"{one.name}-*").split():
-            docker("image", "rm", "--no-prune", image)  # the layers stay, for the next build
 
 
 def plant(top: Path) -> None:

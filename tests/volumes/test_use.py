@@ -183,6 +183,19 @@ def test_an_external_volume_must_be_there_for_up(box: Make) -> None:
     assert one.volumes() == [name]
 
 
+def test_a_place_that_the_image_wants_a_volume_for_is_told(box: Make) -> None:
+    one = box('[app]\nbuild = "."\ncommand = "sleep 1000"\nmounts = ["data:/data"]\n')
+    (one.folder / "Dockerfile").write_text("FROM debian:bookworm-slim\nVOLUME /data /var/lib/other\n")
+    with up(one) as session:
+        session.wait("ready", service="app")
+        [warning] = session.all("warning")
+        assert warning["message"] == "what it writes to /var/lib/other is lost when its container is made anew"
+        assert warning["hint"] == 'keep it in a volume: mounts = ["app_data:/var/lib/other"]'
+        container = session.wait("started", service="app")["container"]
+        session.stop()
+    docker("rm", "--force", "--volumes", container)
+
+
 def test_one_writes_and_one_only_reads(box: Make) -> None:
     one = box(
         '[app]\nimage = "debian:bookworm-slim"\ncommand = "sh -c \'echo hello >/data/file; exec sleep 1000\'"\n'
