@@ -10,7 +10,7 @@ in a folder that came, after its watch is set; and everything, when the kernel c
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from watchdog.observers.inotify_c import InotifyConstants as In
 from watchdog.observers.inotify_c import InotifyEvent, WatchDescriptor
@@ -123,7 +123,7 @@ class Inotify:
             for current, files in self._tree.walk(left_out):
                 self._deliver_all(current, files, kind, at)
 
-    def _deliver_all(self, folder: str, files: "list[os.DirEntry[str]]", kind: Kind, at: float) -> None:
+    def _deliver_all(self, folder: str, files: "Iterable[os.DirEntry[str]]", kind: Kind, at: float) -> None:
         lead = folder + "/" if folder else ""
         for entry in files:
             complete = not changed_since(entry, time.time() - FRESH)
@@ -163,7 +163,7 @@ class Inotify:
         seen = set()
         for current, files in self._tree.walk("", lambda folder: self._enter(folder, fresh)):
             seen.add(current)
-            newer = files if current in fresh else [entry for entry in files if changed_since(entry, since)]
+            newer = list(files) if current in fresh else [entry for entry in files if changed_since(entry, since)]
             self._deliver_all(current, newer, Kind.MODIFIED, at)
             if changed_since(self._tree.path(current), since):
                 self._deliver(FileChange(current or ".", Kind.MODIFIED, at, is_dir=True))

@@ -85,43 +85,41 @@ class Tree:
         """Whether the path or a folder above it does not count."""
         return relative not in self.named and self._rules.matches(relative, is_dir)
 
-    def scan(self, folder: str) -> tuple[list[str], list[os.DirEntry[str]]]:
+    def scan(self, folder: str) -> tuple[list[str], Iterator[os.DirEntry[str]]]:
         """The folders below and the other entries of ``folder`` that count; its rules are read first.
 
-        What cannot be read is told once, and is empty. What has vanished is empty.
+        What cannot be read is told once, and is empty. What has vanished is empty. Whether an entry counts is found out
+        as it is asked for: who wants the folders alone does not pay for the files.
         """
-        folders: list[str] = []
-        files: list[os.DirEntry[str]] = []
+        names: list[str] = []
+        others: list[os.DirEntry[str]] = []
         try:
             with os.scandir(self.path(folder)) as found:
-                entries = list(found)
+                for entry in found:
+                    if entry.is_dir(follow_symlinks=False):
+                        names.append(entry.name)
+                    else:
+                        others.append(entry)
         except (FileNotFoundError, NotADirectoryError):
-            return folders, files
+            return [], iter(())
         except OSError as error:
             self.cannot_read(folder, error)
-            return folders, files
+            return [], iter(())
         self._told.discard(folder)
-        if any(entry.name == RULES_FILE for entry in entries):
+        if any(entry.name == RULES_FILE for entry in others) or RULES_FILE in names:
             self.read_rules(folder)
         else:
             self.forget_rules(folder)
         lead = folder + "/" if folder else ""
-        for entry in entries:
-            relative = lead + entry.name
-            is_dir = entry.is_dir(follow_symlinks=False)
-            if self.is_ignored(relative, is_dir):
-                continue
-            if is_dir:
-                folders.append(relative)
-            else:
-                files.append(entry)
-                if entry.is_symlink():
-                    self.look_at_link(relative)
-        return folders, files
+        for entry in others:
+            if entry.is_symlink() and not self.is_ignored(lead + entry.name, False):
+                self.look_at_link(lead + entry.name)
+        folders = [lead + name for name in names if not self.is_ignored(lead + name, True)]
+        return folders, (entry for entry in others if not self.is_ignored(lead + entry.name, False))
 
     def walk(
         self, folder: str = "", enter: Callable[[str], bool] = lambda folder: True
-    ) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    ) -> Iterator[tuple[str, Iterator[os.DirEntry[str]]]]:
         """Each folder that counts, from ``folder`` down, with the entries in it that are not folders.
 
         Args:
