@@ -9,77 +9,26 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from pathlib import Path
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from types import FrameType
 
 from devmount import events
 from devmount.actions import Actions
-from devmount.config import LOCAL_NAME
 from devmount.engine.engine import Engine
 from devmount.errors import EXIT_FAILED, EXIT_INTERRUPTED, ConfigError, DevmountError
 from devmount.intake import Intake
-from devmount.model import Action, MountType, Project, Service
-from devmount.process import Process, State
+from devmount.model import Action, Project, Service
+from devmount.process import State
 from devmount.provision import Cancelled
 from devmount.rules import Plan, plan
+from devmount.session.messages import Anew, Ask, Done, Interrupted, Lost, Message, Order
+from devmount.session.sources import moved_binds, named_files, project_files
 from devmount.watch import Watcher
 
 STOP_GRACE = 0.5  # seconds that an action under way gets to notice that the session stops
 AT_ONCE = 256  # messages taken out before the next look at what is due
 
-
-class Order(StrEnum):
-    """What a person or a script may ask of a running session."""
-
-    START = "start"
-    RESTART = "restart"
-    REBUILD = "rebuild"
-    PAUSE = "pause"
-    RESUME = "resume"
-    TOGGLE = "toggle"
-    STOP = "stop"
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """An order, for the named services (none: the session itself, or the app), and who is told of the outcome."""
-
-    order: Order
-    services: tuple[str, ...] = ()
-    reply: Callable[[DevmountError | None], None] = lambda error: None
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """SIGINT, or SIGTERM."""
-
-    signal: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A channel broke."""
-
-    process: Process
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The worker is free again. ``fatal``: the session cannot go on."""
-
-    error: DevmountError | None = None
-    fatal: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Anew:
-    """What was held off before counts again: the user asked for a restart, or the rules are others."""
-
-
-Message = events.Event | events.FileChange | Ask | Interrupted | Lost | Done | Anew
 Job = Callable[[], None]
 
 
@@ -192,10 +141,10 @@ class Session:
         if not batch.changes:
             return
         root = self._project.root
-        files = {os.path.relpath(path, root) for path in _project_files(self._project)}
+        files = {os.path.relpath(path, root) for path in project_files(self._project)}
         failed = {name for name, process in self._actions.processes.items() if process.has_failed}
         made = plan(batch, self._present(), root=root, project_files=files, failed=failed)
-        moved = _moved(self._project)
+        moved = moved_binds(self._project)
         if moved:
             made = replace(made, reread=True)  # it leads elsewhere now: that is another project, to be looked at anew
         if made.steps or made.reread:
@@ -210,12 +159,12 @@ class Session:
             if name in self._project.services and process.state is not State.STOPPED
         ]
 
-    def _carry_out(self, made: Plan, newest: float, project_files: Sequence[str]) -> None:
+    def _carry_out(self, made: Plan, newest: float, changed_files: Sequence[str]) -> None:
         """On the worker. What fails for one service does not keep the others from theirs."""
         failures: list[DevmountError] = []
         if made.reread:
             try:
-                self._take_up_project(newest, project_files)
+                self._take_up_project(newest, changed_files)
             except DevmountError as error:
                 failures.append(error)
         for step in made.steps:
@@ -230,7 +179,7 @@ class Session:
         if failures:
             raise failures[-1]
 
-    def _take_up_project(self, newest: float, project_files: Sequence[str]) -> None:
+    def _take_up_project(self, newest: float, changed_files: Sequence[str]) -> None:
         before, project = self._project, self._reread()
         if project.name != before.name:
             raise DevmountError(
@@ -240,19 +189,19 @@ class Session:
             )
         self._actions.project = self._project = project
         self.inbox.put(Anew())
-        if self._watch and (project.watch != before.watch or _named(project) != _named(before)):
+        if self._watch and (project.watch != before.watch or named_files(project) != named_files(before)):
             before_it, watcher = self._watcher, self._make_watcher()
             watcher.start()  # before the other stops, so that no change is missed
             self._watcher = watcher
             before_it.stop()
-        if project_files:
+        if changed_files:
             names = [name for name in project.services if name in self._names or name not in before.services]
-            self._actions.apply(names, newest, project_files)
+            self._actions.apply(names, newest, changed_files)
 
     def _make_watcher(self) -> Watcher:
         project = self._project
         watch = project.watch
-        return Watcher(project.root, watch.ignore, self.inbox.put, poll=watch.poll, named=_named(project))
+        return Watcher(project.root, watch.ignore, self.inbox.put, poll=watch.poll, named=named_files(project))
 
     # orders
 
@@ -375,39 +324,6 @@ class Session:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.inbox.put(Interrupted(number))  # SimpleQueue.put is reentrant: its documentation names this use
-
-
-def _project_files(project: Project) -> set[Path]:
-    """What the project is read from, the local file even where there is none yet."""
-    return {*project.files, project.files[0].with_name(LOCAL_NAME)}
-
-
-def _named(project: Project) -> frozenset[Path]:
-    """Files that count although a rules file may ignore them, as many do with .env."""
-    named = _project_files(project)
-    for service in project.services.values():
-        named.update(service.env_files)
-        named.update(project.root / file for shadow in service.shadows for file in shadow.keyed_by)
-        if service.build:
-            named.add(service.build.context / service.build.dockerfile)
-        named.update(
-            Path(mount.source)
-            for mount in service.mounts
-            if mount.type is MountType.BIND and not os.path.isdir(mount.source)
-        )
-    return frozenset(path for path in named if path.parent.is_dir())
-
-
-def _moved(project: Project) -> list[str]:
-    """The binds' sources that lead elsewhere than when the project was read, relative to its folder."""
-    sources = {
-        mount.source: mount.real
-        for service in project.services.values()
-        for mount in service.mounts
-        if mount.type is MountType.BIND
-    }
-    moved = (source for source, real in sources.items() if os.path.realpath(source) != real)
-    return [os.path.relpath(source, project.root) for source in moved]
 
 
 def _error_events(error: DevmountError) -> list[events.Error]:
