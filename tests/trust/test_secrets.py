@@ -108,7 +108,7 @@ def test_a_session_tells_its_program_and_nobody_else(folder: Path) -> None:
             assert "exit code 3" in up.wait("error", since=mark)["message"]
             save(folder / "app.env", f"IN_FILE={IN_FILE}\nMORE=1\n")
             up.wait("reload", since=mark)
-            for command in ("ps", "config", "doctor", "logs", "trust --show"):
+            for command in ("ps", "config", "doctor", "logs", "trust --show", "export compose"):
                 for option in ((), ("--json",)):
                     tell(*command.split(), *option)
             mark = up.mark()
