@@ -85,6 +85,7 @@ def trust(
     Example: devmount trust
     """
     from devmount.cli.content import confirm
+    from devmount.cli.lifecycle import ask_session
     from devmount.trust import allow
 
     given: Context = context.obj
@@ -110,6 +111,8 @@ def trust(
     for found in held:
         allow(found, os.environ)
     typer.echo(f"allowed for {given.project.root}, until the file changes")
+    if ask_session(given, "reread", []):
+        typer.echo("the running session has taken it up")
     return 0
 
 

@@ -235,6 +235,8 @@ class Session:
                 self._actions.stop(names)
             elif ask.order is Order.START:
                 self._actions.start(names)
+            elif ask.order is Order.REREAD:
+                self._take_up_project(time.monotonic(), [self._project.files[0].name])
             else:
                 stopped = [name for name in names if not self._actions.is_attached(name)]
                 self._actions.restart(name for name in names if name not in stopped)

@@ -19,6 +19,7 @@ class Order(StrEnum):
     RESUME = "resume"
     TOGGLE = "toggle"
     STOP = "stop"
+    REREAD = "reread"  # the project file, as if it had been saved
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Standing:
     """How a project stands.
 
     ``since``: when this content, or else the last one, was allowed (RFC 3339). ``places``: of each reach, the file and
-    line that asks for it; "" where none does.
+    line that asks for it; "" where none does. ``profile``: the one that it was read with.
     """
 
     root: Path
@@ -40,6 +40,7 @@ class Standing:
     places: tuple[str, ...]
     digest: str
     since: str | None = None
+    profile: str | None = None
 
     @property
     def may_start(self) -> bool:
@@ -64,11 +65,11 @@ class Held(DevmountError):
         self.standing = standing
         changed = " now" if goes_on or standing.status is Status.CHANGED else ""
         outcome = "what ran before runs on" if goes_on else "nothing was started"
-        again = ", then save the file again" if goes_on else ""
         super().__init__(
             f"the project{changed} asks for what needs your word; {outcome}",
             "\n".join(standing.lines()),
-            f"read it, and allow it if you trust whoever wrote it: devmount trust{again}",
+            "read it, and allow it if you trust whoever wrote it: devmount "
+            + (f"--profile {standing.profile} trust" if standing.profile else "trust"),
         )
 
 
@@ -93,12 +94,12 @@ def standing(
     content = digest(project, found, texts=loaded.texts, profile=profile, effective=effective)
     places = tuple(_place(loaded.origins, reach.key) for reach in found)
     if not found:
-        return Standing(project.root, Status.NOTHING, (), (), content)
+        return Standing(project.root, Status.NOTHING, (), (), content, profile=profile)
     words = store.words(project.root)
     this = next((word for word in words if word.digest == content), None)
     status = Status.ALLOWED if this else Status.CHANGED if words else Status.HELD
     since = this.time if this else words[0].time if words else None
-    return Standing(project.root, status, tuple(found), places, content, since)
+    return Standing(project.root, status, tuple(found), places, content, since, profile)
 
 
 def of_checkouts(project: Project, owned: Mapping[str, str], environ: Mapping[str, str]) -> Standing:

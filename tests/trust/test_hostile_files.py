@@ -158,7 +158,7 @@ def test_nothing_is_started_before_the_word_is_given(
         assert relay.connections == 0
     assert "asks for what needs your word; nothing was started" in err
     assert case.told.replace("{up}", str(tmp_path)) in err
-    assert err.rstrip().endswith("devmount trust")
+    assert err.rstrip().endswith(f": devmount {' '.join([*case.arguments, 'trust'])}")
     assert "hunter2" not in err
     assert leftovers(project.name) == []
     assert docker("image", "ls", "--quiet", f"{project.name}-app") == ""
