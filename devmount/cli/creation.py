@@ -4,6 +4,7 @@ import contextlib
 import json as jsonlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,10 @@ def init(
     app: Annotated[
         str | None, typer.Option("--app", metavar="SERVICE", help="With --from: the service you work on.")
     ] = None,
+    editors: Annotated[
+        list[str] | None,
+        typer.Option("--editor", metavar="NAME", help="Tasks for an editor: vscode, jetbrains, zed, neovim."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Put it in the place of a file that exists.")] = False,
     json: Json = False,
 ) -> None:
@@ -49,18 +54,46 @@ def init(
     from devmount.init import plan
 
     file = _target(context.obj)
-    if source is None:
-        if app is not None:
-            raise UsageError("--app goes with --from", "", "name the file, or leave --app out")
-        made = plan.from_folder(file.parent, template, companions or [])
-    else:
-        from devmount.init.carry import carry
+    asked = template is not None or source is not None or bool(companions) or force
+    if app is not None and source is None:
+        raise UsageError("--app goes with --from", "", "name the file, or leave --app out")
+    if source is not None and (template is not None or companions):
+        raise UsageError("--from goes without --template and --with", "", "leave one of them out")
+    edit = _editors(editors or [])
+    made, done = plan.Plan(""), list[str]()
+    if not editors or asked or not file.exists():
+        if source is None:
+            made = plan.from_folder(file.parent, template, companions or [])
+        else:
+            from devmount.init.carry import carry
 
-        if template is not None or companions:
-            raise UsageError("--from goes without --template and --with", "", "leave one of them out")
-        made = carry(file.parent / source, file.parent, app)
-    done = plan.carry_out(made, file, force=force)
-    _report(made, done, _mistakes(file), json=json)
+            made = carry(file.parent / source, file.parent, app)
+        done = plan.carry_out(made, file, force=force)
+    mistakes = _mistakes(file)
+    if not mistakes:
+        done += edit(file)
+    elif editors:
+        done.append("no editor was set up, since the file is wrong: run it again when it is mended")
+    _report(made, done, mistakes, json=json)
+
+
+def _editors(names: list[str]) -> Callable[[Path], list[str]]:
+    """What sets these editors up for a project file."""
+    from devmount.init.templates import check
+
+    if not names:
+        return lambda file: []
+    from devmount.init.editors import setup as editors
+
+    for name in names:
+        check(name, list(editors.EDITORS), "editor")
+
+    def write(file: Path) -> list[str]:
+        setup = editors.setup(file, os.environ)
+        edits = [edit for name in dict.fromkeys(names) for edit in editors.EDITORS[name](setup)]
+        return editors.carry_out(edits, file.parent)
+
+    return write
 
 
 def _target(given: Context) -> Path:

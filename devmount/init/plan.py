@@ -58,6 +58,8 @@ def carry_out(plan: Plan, file: Path, *, force: bool) -> list[str]:
     if not force:
         write.refuse_existing(file, "use --force to put another in its place, or edit it")
     ignored = file.parent / ".gitignore"
+    for path in (file, ignored):
+        write.refuse_outside(path, file.parent)
     rules = write.amended(ignored, lambda text: gitignore.with_line(text, LOCAL_NAME))
     write.create(file, plan.text, replace=force)
     done = [f"wrote {file.name}"]

@@ -19,6 +19,17 @@ def refuse_existing(path: Path, hint: str) -> None:
         raise UsageError(f"{path.name} exists and is not overwritten", str(path), hint)
 
 
+def refuse_outside(path: Path, root: Path) -> None:
+    """That no link leads from ``path`` out of the project: a stranger's project must not have us write elsewhere.
+
+    Raises:
+        UsageError: one does.
+    """
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(os.path.realpath(root)):
+        raise UsageError(f"{path.name} leads out of the project, to {real}", str(path), "put a file of its own there")
+
+
 def create(path: Path, text: str, *, replace: bool) -> None:
     """A file with this text, whole or not at all. ``replace``: in place of one that is there.
 
