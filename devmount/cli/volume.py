@@ -98,6 +98,7 @@ def inspect(context: typer.Context, name: Volume, json: Json = False) -> None:
         ["mountpoint", described.get("Mountpoint", "")],
         ["made", content.when(row.created)],
         ["size", "not told" if row.size is None else size_text(row.size)],
+        *([["exclusive", "one container at a time may write into it"]] if volume.exclusive else []),
         *[["mounted by", text] for text in row.mounted],
         *[["container", f"{one['name']} ({one['state']}) at {one['target']}, {one['mode']}"] for one in containers],
         ["newest backup", f"{content.when(row.newest)}  {row.backup}" if row.backup else "none"],

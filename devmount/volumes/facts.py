@@ -31,6 +31,7 @@ class Row:
             "name": self.volume.engine_name,
             "driver": self.volume.driver,
             "external": self.volume.external,
+            "exclusive": self.volume.exclusive,
             "declared": self.declared,
             "created": self.created,
             "size": self.size,

@@ -242,6 +242,7 @@ def test_an_exclusive_volume_has_one_writer(box: Make) -> None:
         with up(one) as session:
             session.wait("ready", service="app")
             session.wait("ready", service="list")
+            assert "exclusive" in one.do("inspect", "data")
             second = devmount(one.folder, "run", "--", "true", env=one.env)
             assert second.returncode == 1
             assert f"is exclusive, and {one.name}-app (running) writes into it" in second.stderr
