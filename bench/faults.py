@@ -18,7 +18,7 @@ from tests import ownengine
 from tests.volumes.faults import PAIRS, Outcome, started
 
 RESULTS = Path(__file__).with_name("faults.md")
-EARLIEST, LATEST = 0.25, 1.05  # of the command's length: before that Python starts, after that it has ended
+EARLIEST, LATEST = 0.25, 1.0  # of the command's length: before that Python starts, after that it has ended
 
 
 def soak(moments: int, seed: int) -> tuple[list[Outcome], list[str]]:
@@ -29,7 +29,8 @@ def soak(moments: int, seed: int) -> tuple[list[Outcome], list[str]]:
         tempfile.TemporaryDirectory(prefix="devmount-faults-", dir="/var/tmp") as folder,
         started(Path(folder)) as faults,
     ):
-        for number in range(moments):
+        number = late = 0
+        while number < moments and late < moments:
             kind, operation = PAIRS[number % len(PAIRS)]
             part = dice.uniform(EARLIEST, LATEST)
             try:
@@ -38,9 +39,14 @@ def soak(moments: int, seed: int) -> tuple[list[Outcome], list[str]]:
                 failed.append(f"{kind} killed at {part:.3f} of {operation}: {error}")
                 print(f"{number + 1}/{moments} FAILED {failed[-1]}", flush=True)
             else:
-                outcomes.append(outcome)
                 told = f"{outcome.seconds:.2f} s, there was {outcome.stage}, then {outcome.state}"
+                if outcome.late:
+                    late += 1
+                    print(f"too late for {kind} in {operation}: {told}; once more", flush=True)
+                    continue
+                outcomes.append(outcome)
                 print(f"{number + 1}/{moments} {kind} killed in {operation}: {told}", flush=True)
+            number += 1
     return outcomes, failed
 
 
@@ -54,7 +60,7 @@ def report(outcomes: list[Outcome], failed: list[str], seed: int) -> str:
         told = ", ".join(f"{count} x {state}" for state, count in sorted(states.items()))
         rows.append([kind, operation, str(len(mine)), str(busy), told])
     parts = [
-        "SIGKILL at a random moment; "
+        "SIGKILL at a random moment while the command runs; "
         "then the engine is started again where it was the one, `devmount volume ls` is run, and all is looked at: "
         "every file of every volume, every backup, helpers, paused containers, unfinished files.",
         table(["killed", "during", "moments", "with a helper or file under way", "afterwards"], rows),

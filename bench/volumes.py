@@ -1,11 +1,11 @@
 """Measures ``devmount volume backup`` and ``restore`` against tar in a container by hand, in one run, in turns.
 
-    python -m bench.volumes [--rounds 5] [--mebibytes 1024] [--files 10000] [--write]
+    python -m bench.volumes [--rounds 5] [--mebibytes 1024] [--files 10000] [--big 5120] [--write]
 
 By hand: ``docker run --rm -v VOLUME:/data -v FOLDER:/backup IMAGE tar --zstd …``, which is what people type. Both
 compress with zstd's level 3. devmount does more in that time: a checksum of each file, the file on the disk before it
-bears its name; and at a restore all of the archive is verified before anything is touched. ``--write`` puts the tables
-into bench/volumes.md.
+bears its name; and at a restore all of the archive is verified before anything is touched. Then the most memory that
+devmount has for a small volume and for a big one. ``--write`` puts the tables into bench/volumes.md.
 """
 
 import argparse
@@ -30,6 +30,7 @@ FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends zstd && rm -rf /var/lib/apt/lists/*
 """
 MAX_RATIO = 1.1
+SMALL = 64  # MiB
 LIMIT = 900.0  # seconds for one command
 FOLDERS = 100
 HAND, PIPE, OURS = "by hand: tar --zstd in the container", "by hand: tar to zstd -T0 on the host", "devmount"
@@ -51,7 +52,7 @@ class Volumes:
         self.archives = folder / "archives"
         self.archives.mkdir()
         self.env = environment({"XDG_DATA_HOME": str(folder / "home")})
-        app = f'[app]\nimage = "{IMAGE}"\ncommand = "true"\nmounts = ["data:/data"]\n[volumes.data]\n'
+        app = f'[app]\nimage = "{IMAGE}"\ncommand = "true"\nmounts = ["data:/data"]\n[volumes.big]\n'
         (folder / ".devmount.toml").write_text(f'name = "{self.project}"\n{app}')
         plant(folder / "content", mebibytes, files)
         self.devmount("import", "data", str(folder / "content"))
@@ -176,12 +177,36 @@ def times_table(times: dict[str, list[float]], sizes: dict[str, int]) -> str:
     return table(["way", "median s", "min", "max", "x by hand", "archive, MiB"], rows)
 
 
-def report(rounds: int, mebibytes: int, files: int) -> str:
+def peaks(volumes: Volumes, mebibytes: int) -> tuple[float, float]:
+    """The most memory, in MiB, of a backup and a restore of one file of that size, which packs well."""
+    size = mebibytes << 20
+    script = f"yes 'a line of text, of which there are many' | head -c {size} > /data/big"
+    run(["docker", "run", "--rm", "-v", f"{volumes.project}_big:/data", IMAGE, "sh", "-c", script])
+    path = volumes.archives / "big.tar.zst"
+    found = []
+    try:
+        for arguments in (("backup", "big", "--output", str(path)), ("restore", "back", str(path), "--yes")):
+            command = [*COMMAND, "volume", *arguments]
+            process = subprocess.Popen(command, cwd=volumes.folder, env=volumes.env, stdout=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                raise RuntimeError(f"{' '.join(command)} failed")
+            found.append(usage.ru_maxrss / 1024)
+    finally:
+        docker("volume", "rm", "--force", f"{volumes.project}_big")
+        volumes.clear()
+    return found[0], found[1]
+
+
+def report(rounds: int, mebibytes: int, files: int, big: int) -> str:
     """Measures everything; the tables as Markdown."""
     with tempfile.TemporaryDirectory(prefix="devmount-bench-") as folder:
         volumes = Volumes(Path(folder), mebibytes, files)
         try:
             backups, restores, sizes = measure(volumes, rounds)
+            print("measuring memory", flush=True)
+            memory = [(size, *peaks(volumes, size)) for size in (SMALL, big)]
         finally:
             volumes.close()
     engine = docker("version", "--format", "{{.Server.Version}}")
@@ -193,6 +218,11 @@ def report(rounds: int, mebibytes: int, files: int) -> str:
             times_table(backups, sizes),
             "Restore into a new volume; devmount reads and verifies all of the archive first:",
             times_table(restores, sizes),
+            "The most memory that devmount has resident, for a volume with one file:",
+            table(
+                ["volume, MiB", "backup, MiB", "restore, MiB"],
+                [[f"{size:,}", f"{backup:.0f}", f"{restore:.0f}"] for size, backup, restore in memory],
+            ),
             "Against what is to be reached:",
             verdicts(
                 Target(
@@ -213,12 +243,13 @@ def main() -> int:
     parser.add_argument("--mebibytes", type=int, default=1024, help="of content (default: 1024)")
     parser.add_argument("--files", type=int, default=10_000, help="how many (default: 10000)")
     parser.add_argument("--write", action="store_true", help=f"write the tables to bench/{RESULTS.name}")
+    parser.add_argument("--big", type=int, default=5120, help="MiB of the volume for the memory (default: 5120)")
     arguments = parser.parse_args()
     if shutil.which("docker") is None:
         print("bench: the docker command-line program is not on the PATH", file=sys.stderr)
         return 1
-    subprocess.run(["docker", "build", "--quiet", "--tag", IMAGE, "-"], input=DOCKERFILE.encode(), check=True)
-    text = report(arguments.rounds, arguments.mebibytes, arguments.files)
+    run(["docker", "build", "--quiet", "--tag", IMAGE, "-"], input=DOCKERFILE)
+    text = report(arguments.rounds, arguments.mebibytes, arguments.files, arguments.big)
     publish(text, RESULTS, write=arguments.write)
     return 0
 

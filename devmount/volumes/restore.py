@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from devmount.engine.engine import Engine
 from devmount.errors import DevmountError
 from devmount.model import Project, Volume
-from devmount.volumes import manifest, store, users, verify, work
+from devmount.volumes import manifest, store, transport, users, verify, work
 from devmount.volumes.backup import Progress, backup, existing, total_size
 from devmount.volumes.fill import Target, backup_content, described, fill, is_empty, tar_content
 from devmount.volumes.tarstream import Member
@@ -47,7 +48,10 @@ def restore(
     """
     with verify.open_backup(path) as file:
         step(progress, "verifying")
-        told, out = verify.verify(file, str(path), devices=devices, progress=progress)
+        with ThreadPoolExecutor(1) as meanwhile:
+            looked = meanwhile.submit(transport.way, engine, project, volume.engine_name)
+            told, out = verify.verify(file, str(path), devices=devices, progress=progress)
+            looked.result()  # is remembered
         declared = work.by_any_name(project, volume.name) is not None
         target = Target(
             volume.engine_name,
