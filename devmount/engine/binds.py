@@ -57,11 +57,15 @@ def require_unmoved(path: Path, name: str) -> None:
         DevmountError: it is a link, or goes through one.
     """
     if os.path.realpath(path) != str(path):
-        raise DevmountError(
-            f"{path} leads elsewhere than when the project file was read: a symbolic link was put in its place",
-            name,
-            "see who did that before you start it again",
-        )
+        raise _moved(path, name)
+
+
+def _moved(path: Path, name: str) -> DevmountError:
+    return DevmountError(
+        f"{path} leads elsewhere than when the project file was read: a symbolic link was put in its place",
+        name,
+        "see who did that before you start it again",
+    )
 
 
 @contextmanager
@@ -72,14 +76,17 @@ def pinned(build: Build) -> Iterator[str]:
         DevmountError: it, or the Dockerfile, leads elsewhere by now.
     """
     try:
-        descriptor = os.open(build.context, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(build.context, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise DevmountError(f"the folder of the build cannot be read: {error.strerror}", str(build.context)) from None
     try:
-        path = f"/proc/{os.getpid()}/fd/{descriptor}"
-        if os.readlink(path) != str(build.context):
-            require_unmoved(build.context, "build")
         require_unmoved(build.file, "build")
+        path = f"/proc/{os.getpid()}/fd/{descriptor}"
+        if not os.path.exists(path):  # no Linux
+            require_unmoved(build.context, "build")
+            path = str(build.context)
+        elif os.readlink(path) != str(build.context):  # of what was opened, whatever stands at the name by now
+            raise _moved(build.context, "build")
         yield path
     finally:
         os.close(descriptor)

@@ -96,16 +96,19 @@ def _literal(text: str) -> str:
 
 @contextmanager
 def _definition(content: Mapping[str, Any]) -> Iterator[str]:
-    """The path of a file with the definition; its name must end in .json."""
-    with (
-        open(os.memfd_create("bake"), "w", encoding="utf-8", errors="surrogateescape") as memory,
-        tempfile.TemporaryDirectory(prefix="devmount-build-") as folder,
-    ):
-        json.dump(content, memory)
-        memory.flush()
+    """The path of a file with the definition; its name must end in .json. On Linux only memory holds it."""
+    with tempfile.TemporaryDirectory(prefix="devmount-build-") as folder:
         path = Path(folder) / "bake.json"
-        path.symlink_to(f"/proc/{os.getpid()}/fd/{memory.fileno()}")
-        yield str(path)
+        in_memory = hasattr(os, "memfd_create")
+        descriptor = (
+            os.memfd_create("bake") if in_memory else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        )
+        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+            json.dump(content, file)
+            file.flush()
+            if in_memory:
+                path.symlink_to(f"/proc/{os.getpid()}/fd/{descriptor}")
+            yield str(path)
 
 
 def _lines_or_ticks(pipe: IO[bytes]) -> Iterator[str]:

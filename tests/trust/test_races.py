@@ -1,10 +1,14 @@
 """What was looked at is what is used: a program in a container that swaps folders for links gets nothing by it."""
 
+import os
 import platform
 from pathlib import Path
 
 import pytest
 
+from devmount.engine.binds import pinned
+from devmount.errors import DevmountError
+from devmount.model import Build
 from tests.e2e.conftest import Make
 from tests.harness import Up, containers, devmount, docker, wait_until
 
@@ -88,3 +92,59 @@ stop_timeout = "0s"
     lines = {row["line"] for row in up.all("log", service="spy")}
     assert lines == {"nothing", "looked"}
     assert docker("inspect", "--format", "{{.State.Paused}}", app) == "false"
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    folder = tmp_path.resolve() / "context"
+    folder.mkdir()
+    (folder / "secret").write_text("nothing\n")
+    (folder / "Dockerfile").write_text("FROM x\n")
+    return Build(folder, found=folder / "Dockerfile")
+
+
+def swap(build: Build, tmp_path: Path) -> None:
+    build.context.rename(tmp_path / "kept")
+    build.context.symlink_to(tmp_path / "outside")
+
+
+def test_a_build_reads_the_folder_that_was_looked_at(build: Build, tmp_path: Path) -> None:
+    with pinned(build) as path:
+        swap(build, tmp_path)
+        assert (build.context / "secret").read_text() == "PASSWORD=hunter2\n"
+        assert (Path(path) / "secret").read_text() == "nothing\n"
+    with pytest.raises(DevmountError, match="leads elsewhere"), pinned(build):
+        pass
+
+
+def test_a_folder_that_is_a_link_just_while_it_is_opened_is_seen(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = os.open
+
+    def opened(path: str, flags: int) -> int:
+        swap(build, tmp_path)
+        try:
+            return really(path, flags)
+        finally:
+            build.context.unlink()
+            (tmp_path / "kept").rename(build.context)
+
+    monkeypatch.setattr(os, "open", opened)
+    with pytest.raises(DevmountError, match="leads elsewhere"), pinned(build):
+        pass
+
+
+def test_the_place_of_a_mount_behind_a_link_is_not_made_outside(make: Make, tmp_path: Path) -> None:
+    folder = make(
+        """
+[app]
+image = "debian:bookworm-slim"
+mount = "/work"
+mounts = ["v:/work/link/deep/er", "w:/work/own/deep"]
+"""
+    )
+    (folder / "link").symlink_to(tmp_path / "outside")
+    assert devmount(folder, "run", "--", "true").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "outside").iterdir()) == ["Dockerfile", "secret"]
+    assert (folder / "own" / "deep").is_dir()
