@@ -51,7 +51,11 @@ def find_file(start: Path) -> Path:
         path = folder / FILE_NAME
         if os.path.isfile(path):
             return path
-    raise UsageError(f"there is no {FILE_NAME} here or above", str(start), "write one, or use -C DIR or --file FILE")
+    raise UsageError(
+        f"there is no {FILE_NAME} here or above",
+        str(start),
+        "write one with devmount init, or use -C DIR or --file FILE",
+    )
 
 
 def load(file: Path, *, profile: str | None, environ: Mapping[str, str]) -> Loaded:

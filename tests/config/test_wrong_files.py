@@ -168,9 +168,8 @@ def test_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_its_place_and_a_link_to_nothing(tmp_path: Path) -> None:
-    expected = (
-        f"error: there is no .devmount.toml here or above\n  {tmp_path}\n  write one, or use -C DIR or --file FILE\n"
-    )
+    hint = "write one with devmount init, or use -C DIR or --file FILE"
+    expected = f"error: there is no .devmount.toml here or above\n  {tmp_path}\n  {hint}\n"
     (tmp_path / ".devmount.toml").mkdir()
     done = devmount(tmp_path, "config")
     assert (done.returncode, done.stderr) == (EXIT_USAGE, expected)

@@ -68,7 +68,7 @@ KEYS: list[tuple[str, dict[str, Any], list[str]]] = [
         {"mount": "/srv", "mounts": ["./a:/a:ro"]},
         ["volumes.1: the option z"],
     ),
-    ("volumes: [/srv/node_modules, '.:/srv']", {"mount": "/srv", "mounts": ["web_node_modules:/srv/node_modules"]}, []),
+    ("volumes: [/srv/node_modules, '.:/srv']", {"mount": "/srv", "shadow": ["node_modules"]}, []),
     (
         "volumes: [{type: bind, source: ., target: /srv}, {type: volume, source: d, target: /d, read_only: true, "
         "volume: {nocopy: true, subpath: x}}, {type: tmpfs, target: /t, tmpfs: {size: 1}}]",
@@ -183,7 +183,7 @@ KEYS: list[tuple[str, dict[str, Any], list[str]]] = [
         "develop: {watch: [{action: sync, path: ., target: /app, ignore: [node_modules/, '*.log']}]}",
         {
             "mount": "/app",
-            "mounts": ["web_node_modules:/app/node_modules"],
+            "shadow": ["node_modules"],
             "on_change": [
                 {"files": ["*", "!/node_modules", "!/node_modules/**", "!/*.log", "!/*.log/**"], "action": "none"},
                 {"files": ["*"], "action": "none"},

@@ -11,6 +11,7 @@ from devmount.config.keys import PROJECT
 from devmount.init import templates
 from devmount.init.folder import Folder
 from devmount.init.guess import FILLERS, fill, guess
+from tests.harness import REPOSITORY
 
 PACKAGE = {"scripts": {"dev": "node server.js"}, "dependencies": {"express": "^4"}}
 
@@ -154,6 +155,8 @@ def test_nothing_is_guessed_from_nothing() -> None:
 
 def test_every_template_has_its_filler_and_every_one_is_shipped() -> None:
     assert sorted(FILLERS) == templates.names()
+    built = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert built["force-include"] == {"templates": "devmount/templates"}
     wanted = ["python", "flask", "django", "fastapi", "node", "vite", "next", "go", "rust", "ruby", "php", "static"]
     assert set(wanted) <= set(templates.names())
 

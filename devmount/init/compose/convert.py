@@ -154,13 +154,32 @@ class Converter:
             made["mounts"] = kept
             if not kept:
                 del made["mounts"]
+            self._shadow(service, str(mount))
         else:
             mount = None
             for place in places:
                 if place not in binds:
                     made.setdefault("mounts", []).append(f".:{place}")
+        for words in service.own.values():
+            self.notes.say(words)
         if wanted and wanted != mount and (service.given.get("working_dir") or mount):
             self._start_in(service, wanted)
+
+    def _shadow(self, service: Service, mount: str) -> None:
+        """Volumes without a name over folders of the project are what ``shadow`` is for."""
+        shadows = [
+            entry
+            for entry in service.own
+            if entry in service.made.get("mounts", []) and _pair(entry)[0].startswith(f"{mount}/")
+        ]
+        for entry in shadows:
+            service.made["mounts"].remove(entry)
+            service.made.setdefault("shadow", []).append(_pair(entry)[0].removeprefix(f"{mount}/"))
+            del service.own[entry]
+        if not service.made.get("mounts", True):
+            del service.made["mounts"]
+        if shadows:
+            self.notes.say("shadow: " + ", ".join(service.made["shadow"]) + " of the container, not those of the host")
 
     def _fits(self, service: Service, wanted: str | None) -> bool:
         """Whether the project's folder is what the image was built from, with nothing bound into it."""

@@ -98,8 +98,9 @@ def _entry(service: "Service", source: str, target: str, read_only: bool) -> Any
 def _anonymous(service: "Service", target: str) -> str:
     """An anonymous volume gets a name, so that it is seen, kept and removed like any other."""
     name = re.sub(r"[^a-zA-Z0-9_.-]+", "_", f"{service.name}_{target.strip('/').rsplit('/', 1)[-1]}").strip("_.-")
-    service.notes.say(f"the volume without a name at {target} is called {name}")
-    return f"{name}:{service.text(target, 'volumes')}"
+    made = f"{name}:{service.text(target, 'volumes')}"
+    service.own[made] = f"the volume without a name at {target} is called {name}"
+    return made
 
 
 def _files(service: "Service", key: str, default: str) -> list[Any]:

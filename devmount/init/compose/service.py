@@ -52,6 +52,7 @@ class Service:
         files: Mapping[str, Mapping[str, str]],
     ) -> None:
         self.made: dict[str, Any] = {}
+        self.own: dict[str, str] = {}  # volumes that the compose file gives no name: their mounts, and what is said
         self.files: Mapping[str, Mapping[str, str]] = files  # of secrets and of configs, by name
         self._given = given
         self._path = path

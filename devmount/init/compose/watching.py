@@ -99,7 +99,7 @@ def _show(service: "Service", rule: Mapping[str, Any], path: str, binds: Mapping
         volume = f"{service.name}_{name.replace('/', '_')}:{target}/{name}"
         if all(volume.split(":")[1] != _target(mount) for mount in service.made.get("mounts", [])):
             service.made.setdefault("mounts", []).append(volume)
-            service.notes.say(f"{service.name}: {target}/{name}, which is not synced, is a volume of its own")
+            service.own[volume] = f"{service.name}: {target}/{name}, which is not synced, is a volume of its own"
     if path == ".":
         return [target]
     mount = f"{path}:{target}"
