@@ -69,7 +69,7 @@ class Shape:
         subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
 
 
-LARGE = Shape(folders=199, files=50, ignored_folders=9_999, ignored_files=9)
+LARGE = Shape(folders=199, files=10, ignored_folders=9_999, ignored_files=10)  # in each folder alike
 HUGE = Shape(folders=5_000, files=10, ignored_folders=10_000, ignored_files=95)
 
 
