@@ -26,6 +26,7 @@ def doctor(context: typer.Context, json: Json = False) -> int:
     Example: devmount doctor --json
     """
     from devmount.doctor import Level, findings, gather
+    from devmount.ui.ask import can_ask
 
     given: Context = context.obj
     facts = gather(
@@ -35,7 +36,7 @@ def doctor(context: typer.Context, json: Json = False) -> int:
         lambda: given.engine,
         os.environ,
         engine_url=given.engine_url,
-        can_ask=sys.stdin.isatty() and sys.stderr.isatty(),
+        can_ask=can_ask(),
     )
     found = findings(facts)
     is_well = all(finding.level is not Level.ERROR for finding in found)

@@ -13,6 +13,7 @@ ASKED = "_DEVMOUNT_COMPLETE"  # a shell wants words to complete; set by the scri
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; its exit code."""
+    _open_closed_streams()
     arguments = hoist(list(sys.argv[1:] if argv is None else argv))
     if arguments == ["--version"]:
         print(f"devmount {__version__}")  # before anything is imported: editors ask often
@@ -41,6 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _usage(error, debug)
     return result if isinstance(result, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Stand in for standard streams that the caller has closed: what is opened first would else become one of them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - as long as the process
 
 
 def _usage(error: Exception, debug: bool) -> int:

@@ -2,7 +2,6 @@
 
 import json as jsonlib
 import os
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,11 +58,11 @@ def require(given: "Context", loaded: "Loaded", *, goes_on: bool = False, only_v
 
 def _require(found: "Standing", *, goes_on: bool) -> None:
     from devmount.trust import Held, allow
-    from devmount.ui.ask import ask
+    from devmount.ui.ask import ask, can_ask
 
     if found.may_start:
         return
-    if goes_on or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if goes_on or not can_ask():
         raise Held(found, goes_on=goes_on)
     _show([found])
     if not ask(_question([found])):

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -240,6 +241,16 @@ def test_what_another_checkout_made_is_not_taken_by_its_name(make: Make, tmp_pat
     moved = mine.rename(tmp_path / "moved")
     assert devmount(theirs, "run", "--", "true").returncode == 0
     assert devmount(moved, "down").returncode == 0
+
+
+def test_closed_streams_are_no_terminal(folder: Path) -> None:
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>told', "sh", *COMMAND, "up"]
+    done = subprocess.run(command, cwd=folder, env=environment(), timeout=60)
+    assert done.returncode == 1
+    assert (folder / "told").read_text().startswith("error: the project asks for what needs your word")
+    allow(folder)
+    done = subprocess.run([*command[:-1], "run", "--", "true"], cwd=folder, env=environment(), timeout=60)
+    assert done.returncode == 0, (folder / "told").read_text()
 
 
 def test_without_an_engine_the_word_can_be_given_all_the_same(folder: Path, tmp_path: Path) -> None:
