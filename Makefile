@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Where git is absent or the folder is no checkout, the sources are still complete; nothing below needs git.
 .DEFAULT_GOAL := help
 .PHONY: help setup engine podman sshd editors compose lint format docs test demo up bench clean
-.PHONY: bench-volumes bench-watch soak-volumes
+.PHONY: bench-volumes bench-watch soak soak-volumes
 
 help:
 	@echo "make demo    run examples/flask, edit it, show the reload, stop"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench   measure reloads against other ways"
 	@echo "make bench-watch    measure what watching costs against watchfiles and watchdog"
 	@echo "make bench-volumes  measure backups of volumes against tar by hand"
+	@echo "make soak    random changes for DEVMOUNT_SOAK_MINUTES (30): is what runs always what is on disk?"
 	@echo "make soak-volumes   kill devmount, its helper and an engine of its own at 132 moments of them"
 	@echo "make clean   remove what make made"
 
@@ -76,6 +77,9 @@ bench-watch: setup engine
 
 bench-volumes: setup engine
 	$(BIN)/python -m bench.volumes --write
+
+soak: setup engine
+	$(BIN)/python -m bench.soak --minutes $${DEVMOUNT_SOAK_MINUTES:-30} --write
 
 soak-volumes: setup engine
 	$(BIN)/python -m bench.faults --write

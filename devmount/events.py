@@ -180,7 +180,7 @@ class FileChange:
 
     ``path``: relative, "/" between the parts, undecodable bytes as surrogate escapes (``os.fsdecode``). ``at``: seconds
     of ``time.monotonic`` when the event was read. ``complete``: the write is over (closed, renamed, removed).
-    ``source``: with MOVED, the path before. ``replaces``: it was moved to a place where another file may have been.
+    ``source``: with MOVED, the path before. ``replaces``: a file may have been there before, though this one is new.
     ``ends``: the file was closed, after writes that were told of before.
     """
 

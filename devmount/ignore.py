@@ -7,6 +7,7 @@ parts, undecodable bytes as surrogate escapes; matching is by bytes, as git's is
 import os
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from devmount.globs import Invalid, literal_length, translate
 
@@ -154,7 +155,14 @@ class Ignore:
         self._top = Patterns(top)
         self._folders: dict[bytes, Patterns] = {}
         self._below: tuple[Patterns, ...] = ()
-        self._usual = Patterns(USUAL)
+        self._usual = _usual()
+
+    def copy(self) -> "Ignore":
+        """These rules, that stay as they are when these change."""
+        other = Ignore()
+        other._prefix, other._top, other._below = self._prefix, self._top, self._below
+        other._folders = dict(self._folders)
+        return other
 
     def set_rules(self, folder: str, text: bytes | None) -> None:
         """Take the text of the rules file in ``folder`` (relative to the outermost one); None: there is none now."""
@@ -218,6 +226,11 @@ class Ignore:
                 return True
             place = path.find("/", place + 1)
         return self.entry(path, is_dir)
+
+
+@cache
+def _usual() -> Patterns:
+    return Patterns(USUAL)
 
 
 def trim(line: bytes) -> bytes:

@@ -11,7 +11,7 @@ LOCAL_FUSE = {"fuse.fuse-overlayfs", "fuseblk"}
 Identity = tuple[int, int, int, int, int]  # device, inode, modification and change time in ns, size
 MOUNTS = Path("/proc/self/mountinfo")
 ESCAPED = re.compile(rb"\\([0-3][0-7]{2})")  # how mountinfo writes spaces, tabs, line ends and backslashes
-LIMITS = Path("/proc/sys/fs/inotify")
+SYSCTLS = Path("/proc/sys")
 
 
 def without_events(root: Path) -> str | None:
@@ -41,10 +41,22 @@ def kind_of(path: str, mountinfo: bytes) -> str:
 
 def limit(name: str) -> int:
     """The value of a sysctl below fs.inotify; 0 when there is none."""
+    return _sysctl(f"fs.inotify.{name}") or 0
+
+
+def smallest(what: str) -> tuple[str, int]:
+    """The name and the value of the sysctl that limits "watches" or "instances": the user's or the namespace's."""
+    names = (f"fs.inotify.max_user_{what}", f"user.max_inotify_{what}")
+    found = [(value, name) for name in names if (value := _sysctl(name)) is not None]
+    value, name = min(found, default=(0, names[0]))
+    return name, value
+
+
+def _sysctl(name: str) -> int | None:
     try:
-        return int((LIMITS / name).read_text())
+        return int((SYSCTLS / name.replace(".", "/")).read_text())
     except (OSError, ValueError):
-        return 0
+        return None
 
 
 def inode(path: str) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ from watchdog.observers.inotify_c import InotifyConstants as In
 from watchdog.observers.inotify_c import InotifyEvent, WatchDescriptor
 
 from devmount.events import FileChange, Kind
+from devmount.ignore import Ignore
 from devmount.watch.filesystem import changed_since
 from devmount.watch.targets import Targets
 from devmount.watch.tree import RULES_FILE, Tree, is_finished
@@ -60,6 +61,7 @@ class Inotify:
         self._descriptor = Descriptor(self, broke)
         self._watches = Watches(self._descriptor, tree.path)
         self._targets = Targets(tree, self._watches, lambda target: unwatched(os.path.relpath(target, tree.base)))
+        self._began = time.time() - CLOCK_SLACK
         self._left_out: set[str] = set()
         self._writes = Writes(tree.path)
         self._moved: dict[int, tuple[str, bool]] = {}  # by cookie: the source, and whether it counts
@@ -87,11 +89,7 @@ class Inotify:
     # folders
 
     def _enter(self, folder: str, fresh: set[str] | None = None) -> bool:
-        """Watch a folder before it is read; whether it is to be read.
-
-        Args:
-            fresh: gets the folder if it was not watched, or is another one than was.
-        """
+        """Watch a folder before it is read; whether it is to be read. ``fresh`` gets one that was not watched before."""
         if any(folder == path or not path or folder.startswith(path + "/") for path in self._left_out):
             return False
         try:
@@ -129,48 +127,49 @@ class Inotify:
             complete = not changed_since(entry, time.time() - FRESH)
             self._deliver(FileChange(lead + entry.name, kind, at, complete))
 
-    def _rules_changed(self, folder: str, at: float) -> None:
-        """From ``folder`` down, watch what counts now and forget what does not.
+    def _look(self, folder: str, before: Ignore, at: float, *, lost: bool = False) -> None:
+        """From ``folder`` down, watch what counts now, forget what does not, and deliver what nobody has told of.
 
-        What counts again is delivered if it has changed since the rules did.
+        That is, by the disk: what counts again, and has changed since watching began. And, where events were ``lost``,
+        all that changed since the queue was last seen empty: a file by its own times, what was removed or renamed by
+        those of its folder.
+
+        Args:
+            before: the rules as they were.
         """
         since = self._descriptor.empty_at - CLOCK_SLACK
-        counting: set[str] = set()
+        seen: set[str] = set()
         fresh: set[str] = set()
 
         def enter(path: str) -> bool:
-            counting.add(path)
+            seen.add(path)
             return self._enter(path, fresh)
 
+        def is_untold(folder: str, entry: "os.DirEntry[str]") -> bool:
+            if before.matches(f"{folder}/{entry.name}" if folder else entry.name):
+                return folder in moved or changed_since(entry, self._began)
+            return folder in fresh or (lost and changed_since(entry, since))
+
+        moved: set[str] = set()  # while they were ignored, or filled: what is in them may be other files
         for current, files in self._tree.walk(folder, enter):
-            if current in fresh:
-                newer = [entry for entry in files if changed_since(entry, since)]
-                self._deliver_all(current, newer, Kind.MODIFIED, at)
+            if before.matches(current, True) and (
+                os.path.dirname(current) in moved or changed_since(self._tree.path(current), self._began)
+            ):
+                moved.add(current)
+            self._deliver_all(current, [entry for entry in files if is_untold(current, entry)], Kind.MODIFIED, at)
+            if lost and changed_since(self._tree.path(current), since):
+                self._deliver(FileChange(current or ".", Kind.MODIFIED, at, is_dir=True))
         for path in self._watches.below(folder):
-            if path not in counting:
+            if path not in seen:
                 self._watches.remove(path)
         self._targets.refresh()
 
     def _compare(self, at: float) -> None:
-        """After events were lost: deliver all that changed since the queue was last seen empty, by the disk.
-
-        A file by its own times; what was removed or renamed by those of its folder.
-        """
-        since = self._descriptor.empty_at - CLOCK_SLACK
+        """After events were lost."""
         self._writes.forget("")
+        before = self._tree.rules()
         self._tree.read_outer_rules()
-        fresh: set[str] = set()
-        seen = set()
-        for current, files in self._tree.walk("", lambda folder: self._enter(folder, fresh)):
-            seen.add(current)
-            newer = list(files) if current in fresh else [entry for entry in files if changed_since(entry, since)]
-            self._deliver_all(current, newer, Kind.MODIFIED, at)
-            if changed_since(self._tree.path(current), since):
-                self._deliver(FileChange(current or ".", Kind.MODIFIED, at, is_dir=True))
-        for path in self._watches.below(""):
-            if path not in seen:
-                self._watches.remove(path)
-        self._targets.refresh()
+        self._look("", before, at, lost=True)
         self._named_differ(list(self._targets.named), at)
 
     # the descriptor's callbacks
@@ -205,10 +204,11 @@ class Inotify:
         if counts:
             self._changed(path, is_dir, mask, event.cookie, at)
         if name == RULES_FILE and not is_dir and mask & WHOLE:
+            before = self._tree.rules()
             self._tree.read_rules(folder)
             if not counts and mask & (In.IN_CLOSE_WRITE | In.IN_MOVED_TO) and not self._tree.is_ignored(path, False):
                 self._deliver(FileChange(path, Kind.MODIFIED, at))  # it no longer ignores itself
-            self._rules_changed(folder, at)
+            self._look(folder, before, at)
 
     def _targets_changed(self, meanings: set[Meaning], event: InotifyEvent, path: str | None, at: float) -> bool:
         """Take an event of single names; whether the root is still there.
@@ -225,8 +225,9 @@ class Inotify:
                     return False
             elif target in self._targets.rules:
                 if mask & WHOLE and self._targets.differing([target]):
+                    before = self._tree.rules()
                     self._tree.read_outer_rules()
-                    self._rules_changed("", at)
+                    self._look("", before, at)
             elif not meaning.itself or mask & In.IN_ISDIR:
                 self._named_differ([target], at)
             else:

@@ -108,7 +108,7 @@ class Poller:
         for path, seen in now.items():
             known = before.get(path)
             if known is None:
-                self._deliver(FileChange(path, Kind.CREATED, at))
+                self._deliver(FileChange(path, Kind.CREATED, at, replaces=True))  # or it counts again
             elif self._differs(path, known, seen):
                 self._deliver(FileChange(path, Kind.MODIFIED, at))
         for path in before:

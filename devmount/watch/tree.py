@@ -66,6 +66,10 @@ class Tree:
         for folder in self._outer:
             self._rules.set_rules(_relative(folder, self._outer_from), _read(folder / RULES_FILE))
 
+    def rules(self) -> Ignore:
+        """The rules as they are now, for later."""
+        return self._rules.copy()
+
     def read_rules(self, folder: str) -> None:
         """Read the rules file of a folder (relative) again."""
         self._rules.set_rules(self._place(folder), _read(os.path.join(self.path(folder), RULES_FILE)))

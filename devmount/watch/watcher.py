@@ -2,6 +2,7 @@
 
 import errno
 import math
+import os
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import Protocol
 
 from devmount import events
 from devmount.events import FileChange, Kind
-from devmount.watch.filesystem import inode, limit, without_events
+from devmount.watch.filesystem import limit, smallest, without_events
 from devmount.watch.poll import Poller
 from devmount.watch.tree import Tree
 
@@ -58,7 +59,7 @@ class Watcher:
         self._tree: Tree | None = None
         self._way: _Way | None = None
         self._rest: Poller | None = None  # what the limit on watches leaves out
-        self._inode: tuple[int, int] | None = None
+        self._held: int | None = None  # the root, open: while it is, no other folder gets its inode
         self._links: list[str] = []  # those found at the start
         self._runs = False
         self._waits = False  # for the root
@@ -85,10 +86,16 @@ class Watcher:
         """Stop; nothing is delivered after the return but what is on its way."""
         self._ended.set()
         self._end_ways()
+        with self._lock:
+            held, self._held = self._held, None
+        if held is not None:
+            os.close(held)
 
     def _begin(self) -> None:
         self._runs = False
-        self._inode = inode(str(self._root))
+        held, self._held = self._held, _open(self._root)
+        if held is not None:
+            os.close(held)
         self._tree = tree = Tree(self._root, self._ignore, self._named, self._unreadable, self._leads_out)
         if self._poll is not None or sys.platform != "linux":
             way: _Way = self._poller(self._poll or FALLBACK_INTERVAL)
@@ -122,10 +129,11 @@ class Watcher:
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise
+            name, value = smallest("instances")
             self._warn(
-                f"the kernel gives no more inotify instances (fs.inotify.max_user_instances = "
-                f"{limit('max_user_instances')}): looking every {FALLBACK_INTERVAL:g} s instead",
-                "raise it: sysctl fs.inotify.max_user_instances=1024",
+                f"the kernel gives no more inotify instances ({name} = {value}): "
+                f"looking every {FALLBACK_INTERVAL:g} s instead",
+                f"raise it: sysctl {name}=1024",
             )
             return self._poller(FALLBACK_INTERVAL)
 
@@ -149,10 +157,11 @@ class Watcher:
             self._warn_of_limit(rest)
 
     def _warn_of_limit(self, rest: Poller) -> None:
+        name, value = smallest("watches")
         self._warn(
-            f"the kernel gives no more watches (fs.inotify.max_user_watches = {limit('max_user_watches')}): "
+            f"the kernel gives no more watches ({name} = {value}): "
             f"{rest.folders} folders are looked at every {FALLBACK_INTERVAL:g} s instead",
-            "raise it: sysctl fs.inotify.max_user_watches=524288, or ignore what need not be watched",
+            f"raise it: sysctl {name}=524288, or ignore what need not be watched",
         )
 
     def _unreadable(self, folder: str, error: OSError) -> None:
@@ -210,17 +219,30 @@ class Watcher:
 
     def _begin_again(self) -> None:
         self._end_ways()
-        before = self._inode
         while not self._root.is_dir():
             if self._ended.wait(ROOT_INTERVAL):
                 return
         waited, self._waits = self._waits, False
+        is_same = self._is_held(self._root)
         self._begin()
         if waited:
             self._warn(f"{self._root} is there again", None)
         # a container's mount holds the folder that was: another one in its place makes the difference
-        kind = Kind.MODIFIED if self._inode == before else Kind.CREATED
+        kind = Kind.MODIFIED if is_same else Kind.CREATED
         self._deliver(FileChange(".", kind, time.monotonic(), is_dir=True))
+
+    def _is_held(self, folder: Path) -> bool:
+        try:
+            return self._held is not None and os.path.samestat(os.fstat(self._held), os.stat(folder))
+        except OSError:
+            return False
 
     def _warn(self, message: str, hint: str | None) -> None:
         self._deliver(events.Warning(time=time.time(), message=message, hint=hint))
+
+
+def _open(folder: Path) -> int | None:
+    try:
+        return os.open(folder, os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY))
+    except OSError:
+        return None

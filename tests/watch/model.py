@@ -90,10 +90,13 @@ class Model:
         self.count = 0
         self._serial = 0
         self._held: list[int] = []
+        self._unseen: set[str] = set()
         self.begin()
 
-    def begin(self) -> None:
-        """What is there now is known."""
+    def begin(self, *, anew: bool = False) -> None:
+        """What is there now is known; ``anew``: whatever was ignored, too."""
+        if anew:
+            self._unseen.clear()
         self._state = self._look()
         self._counting, ignore = self._rules()
         self._ignores = [ignore]
@@ -116,9 +119,12 @@ class Model:
         self._counting, ignore = self._rules()
         self._ignores.append(ignore)
         for path in before.keys() | self._state.keys():
-            differs = before.get(path) != self._state.get(path) and (path in self._counting or path in counted)
+            differs = before.get(path) != self._state.get(path)
             if differs and not self._is_by_another_name(path, before.get(path), operation):
-                self._changed.add(path)
+                (self._changed if path in self._counting or path in counted else self._unseen).add(path)
+        back = self._unseen & self._counting  # it changed while it was ignored, and counts again
+        self._changed |= back
+        self._unseen -= back
 
     def _is_by_another_name(self, path: str, before: Identity | None, operation: Operation) -> bool:
         """Whether a file of several names was changed by another of them: the kernel tells of the one that was used."""
@@ -161,6 +167,10 @@ class Model:
     def counting(self) -> set[str]:
         """The files that count now."""
         return self._counting
+
+    def rules(self) -> Ignore:
+        """The rules as they are now."""
+        return self._ignores[-1]
 
     def close(self) -> None:
         """Close what is held open."""
