@@ -89,7 +89,7 @@ class Inotify:
     # folders
 
     def _enter(self, folder: str, fresh: set[str] | None = None) -> bool:
-        """Watch a folder before it is read; whether it is to be read. ``fresh`` gets one that was not watched before."""
+        """Watch a folder before it is read; whether it is to be read. ``fresh`` gets one that is new."""
         if any(folder == path or not path or folder.startswith(path + "/") for path in self._left_out):
             return False
         try:
