@@ -91,5 +91,5 @@ class Targets:
         return folder == self._tree.base or os.path.relpath(folder, self._tree.base) in self._watches
 
     def _failed(self, name: Name, error: OSError) -> None:
-        if error.errno == errno.ENOSPC and name.meaning.target != self._tree.base:
+        if error.errno == errno.ENOSPC and name.meaning.target in self.named:  # the rules are looked at anyway
             self._unwatched(name.meaning.target)
