@@ -6,8 +6,8 @@ control records within the log: an APC sequence (ECMA-48, 8.3.2), which a termin
 All timing is the host's: the script sends the signals it is told to send and waits for nothing but its next line.
 
 ``restart SIG`` stops the process group and starts the program when it has ended; ``stop SIG`` leaves it ended;
-``start`` starts it; ``signal SIG`` goes to the program's first process alone; ``kill`` is SIGKILL to the group;
-``status`` repeats the state.
+``start`` starts it; ``signal SIG`` goes to the program's first process alone; ``kill`` is SIGKILL to the group, as long
+as a restart waits for its end; ``status`` repeats the state.
 """
 
 import re

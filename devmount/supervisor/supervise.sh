@@ -84,7 +84,7 @@ while :; do
 			kill -s "$argument" "$pid" && record "signalled;$argument"
 		fi
 		;;
-	kill) send KILL ;;
+	kill) if [ "$start" = again ]; then send KILL; fi ;;
 	status)
 		if running; then record "started;$pid"; else record "exited;$over"; fi
 		;;

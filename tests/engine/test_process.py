@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from devmount import events
+from devmount import events, supervisor
 from devmount.engine import images
 from devmount.engine import spec as specs
 from devmount.engine.engine import Engine
@@ -89,6 +89,19 @@ def test_a_crash_leaves_the_container_up_and_is_reported(
     assert engine.inspect(process.container.id).running
     process.restart()
     line(inbox, "once")
+
+
+def test_a_kill_that_comes_late_does_not_hit_the_program_that_was_started_meanwhile(
+    start: Start, inbox: "SimpleQueue[events.Event]"
+) -> None:
+    process = start("trap 'echo alive' USR1; echo hello; while :; do sleep 0.02; done")
+    line(inbox, "hello")
+    process.mark(State.RELOADING)
+    process._send(supervisor.restart("SIGTERM"))
+    line(inbox, "hello")
+    process._send(supervisor.kill())  # the host saw the stop timeout pass while the new program was being started
+    process.signal("SIGUSR1")
+    line(inbox, "alive")
 
 
 def test_a_program_that_ignores_its_signal_is_killed_after_the_stop_timeout(
