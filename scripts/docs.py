@@ -16,6 +16,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 OUTSIDE = re.compile(r"\[([^\]]+)\]\((\.\./[^)\s]*)\)")
+HIDDEN = re.compile(r"<!-- test\n.*?-->\n?", re.DOTALL)  # see tests/docs/page.py
 OTHERS = "More"
 
 
@@ -32,13 +33,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Take links that lead out of docs/ for what they are: words."""
+    """Take links that lead out of docs/ for what they are, words; leave out what is for the tests alone."""
 
     def word(match: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), match[2].partition("#")[0]))
         return match[1] if target.startswith("..") else match[0]
 
-    return OUTSIDE.sub(word, markdown)
+    return OUTSIDE.sub(word, HIDDEN.sub("", markdown))
 
 
 def _named(nav: Any) -> Iterator[str]:

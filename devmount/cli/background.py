@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TextIO
 
@@ -17,8 +17,9 @@ from devmount.ui import printer
 POLL = 0.02  # seconds between two looks at the log
 
 
-def follow_background(project: Project, *, json: bool) -> int:
-    """Start this same command line without --detach, show its events until every service is ready; the exit code."""
+def follow_background(project: Project, services: Sequence[str], *, json: bool) -> int:
+    """Start this same command line without --detach, show its events until these services (none: all) are ready, and
+    what they depend on; the exit code."""
     path = log_file(project.root)
     arguments = [word for word in sys.argv[1:] if word not in ("-d", "--detach", "--json")]
     with open(path, "wb") as log:
@@ -38,7 +39,7 @@ def follow_background(project: Project, *, json: bool) -> int:
 
     handlers = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     show = printer(sys.stdout, sys.stderr, json=json, services=list(project.services), color=None)
-    waiting: set[str] = set()
+    waiting = {service.name for service in project.in_order(services or project.services)}
     try:
         with open(path, encoding="utf-8", errors="replace") as written:
             for line in _lines(written, child):
@@ -47,8 +48,6 @@ def follow_background(project: Project, *, json: bool) -> int:
                     print(line, file=sys.stderr)
                     continue
                 show.show(event)
-                if event.name == "starting" and event.service:
-                    waiting.add(event.service)
                 if event.name == "ready":
                     waiting.discard(event.service or "")
                     if not waiting and not interrupted:

@@ -35,7 +35,7 @@ def up(
         given.require_trust()
         if detach:
             lock.release()
-            return follow_background(project, json=json)
+            return follow_background(project, services or [], json=json)
         return _follow(context, services or [], build=build, keep=keep, watch=not no_watch, json=json)
     finally:
         lock.release()
