@@ -22,7 +22,7 @@ from tests.harness import Up, remove
 from tests.watch.rounds import ROUNDS, SessionRounds, against_watcher, losing_events
 
 RESULTS = Path(__file__).with_name("soak.md")
-SEQUENCES = 100  # of a session, before a new one
+SEQUENCES = 40  # of a session, before a new one
 WATCHERS = 10  # of each kind, between two sessions
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devmount.events import FileChange, Kind
-from devmount.model import Action, Build, Rule, Service
+from devmount.model import Action, Build, Mount, MountType, Rule, Service
 from devmount.rules import DOCKERFILE, ENV_FILE, Plan, Step, plan
 from devmount.settle import Batch
 
@@ -121,3 +121,23 @@ def test_a_folder_matches_patterns_for_folders_and_what_is_below_them() -> None:
     rule = Rule(("templates/",), Action.NONE)
     assert planned(["templates/a.html", "deep/templates/b/c.html"], app(rule)).steps == ()
     assert step(["templates"], rule).action is Action.RESTART  # a file of that name
+
+
+def test_a_project_folder_that_was_made_again_replaces_what_mounts_it() -> None:
+    """Whatever the rules say of files: a mount holds the folder that was."""
+    every = Rule(("*",), Action.NONE)
+    config = Service("web", mounts=(Mount(MountType.BIND, "/project/web.conf", "/etc/web.conf"),))
+    batch = Batch((FileChange(".", Kind.CREATED, 0.0, is_dir=True),), 0.0)
+    made = plan(batch, [app(every), config, Service("db")], root=ROOT, project_files=())
+    assert made.reread
+    assert [(step.service, step.action) for step in made.steps] == [
+        ("app", Action.RECREATE),
+        ("web", Action.RECREATE),
+    ]
+
+
+def test_a_doubt_about_the_project_folder_restarts() -> None:
+    """Something in it is gone, and after an overflow of the kernel's queue nobody knows what."""
+    batch = Batch((FileChange(".", Kind.MODIFIED, 0.0, is_dir=True),), 0.0)
+    (only,) = plan(batch, [app(), Service("db")], root=ROOT, project_files=()).steps
+    assert (only.service, only.action) == ("app", Action.RESTART)

@@ -16,6 +16,7 @@ from tests.watch.gitignore import WorkTree
 # Each: the patterns, and paths with what is expected of them ("/" at the end: a folder). git is asked the same.
 TABLE: dict[str, tuple[str, dict[str, bool]]] = {
     "a name, at any depth": ("foo", {"foo": True, "a/foo": True, "b/foo/x": True, "foobar": False, "a/barfoo": False}),
+    "not a name that begins alike": ("app/", {"app/x": True, "app_first/x": False, "my-app/x": False}),
     "anchored by a slash in front": ("/foo", {"foo": True, "a/foo": False}),
     "anchored by a slash inside": ("a/foo", {"a/foo": True, "b/a/foo": False}),
     "folders only": ("foo/", {"foo/x": True, "a/foo": False, "b/foo/x": True}),

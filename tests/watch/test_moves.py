@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,17 @@ def test_a_folder_moved_in_out_and_within(recorder: Recorder, root: Path, tmp_pa
 
     assert recorder.paths_caused(lambda: (root / "there").rename(outside)) == {"there"}
     assert recorder.paths_caused(lambda: (outside / "b/g").write_text("4")) == set()
+
+
+def test_a_file_moved_in_out_and_within(recorder: Recorder, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("1")
+
+    def kinds(act: Callable[[], object]) -> dict[str, str]:
+        return {change.path: change.kind.value for change in recorder.caused(act)}
+
+    assert kinds(lambda: (tmp_path / "outside").rename(root / "a")) == {"a": "created"}
+    assert kinds(lambda: (root / "a").rename(root / "b")) == {"a": "deleted", "b": "moved"}
+    assert kinds(lambda: (root / "b").rename(tmp_path / "outside")) == {"b": "deleted"}
 
 
 def test_a_tree_removed_at_once(recorder: Recorder, root: Path) -> None:
