@@ -45,6 +45,8 @@ def ensure(
     names = sorted({name for service in services for name in service.volumes()})
     told: list[str] = []
     owners = {name: _owner(project, project.volumes[name], host) for name in names}
+    if names:
+        helper.require_settled(engine, project)
     with ExitStack() as held:
         # Without the file no command on this project's volumes has ever run here: there is nobody to wait for.
         if any(owners.values()) or (names and store.lock_file(project.name).exists()):

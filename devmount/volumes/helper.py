@@ -217,7 +217,11 @@ def recover(engine: Engine, project: Project, undo: Callable[[Engine, Project, M
 
     Args:
         undo: puts a volume back as the undo label tells, and says what it did.
+
+    Raises:
+        DevmountError: it cannot be put right; or it is another user's, or host's, to put right.
     """
+    require_settled(engine, project)
     labels = [f"{specs.PROJECT_LABEL}={project.name}", f"{LOCK_LABEL}={_owner(project)}", HELPER_LABEL]
     done = []
     for left in store.folder(project.name).glob(f"*{PIPE_SUFFIX}"):
@@ -233,6 +237,22 @@ def recover(engine: Engine, project: Project, undo: Callable[[Engine, Project, M
             done.append(undo(engine, project, told))
             archive.remove_helper(engine, row["Id"])
     return done
+
+
+def require_settled(engine: Engine, project: Project) -> None:
+    """That nobody who holds another lock (another user, another host) is filling a volume of the project's.
+
+    Raises:
+        DevmountError: somebody is, or was when it was killed.
+    """
+    for row in archive.labelled(engine, [f"{specs.PROJECT_LABEL}={project.name}", UNDO_LABEL]):
+        owner = row["Labels"].get(LOCK_LABEL, "")
+        if owner != _owner(project):
+            raise DevmountError(
+                f"the volume {json.loads(row['Labels'][UNDO_LABEL])['name']} is being filled by another devmount",
+                owner,
+                "wait until it has ended; if it was killed, run devmount volume ls there, which puts it right",
+            )
 
 
 def release(engine: Engine, labels: Mapping[str, str]) -> list[str]:

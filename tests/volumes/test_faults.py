@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests import ownengine
-from tests.harness import environment
+from tests.harness import devmount, docker, environment
 from tests.volumes.conftest import Box, plant, snapshot
 from tests.volumes.faults import PAIRS, Faults, started
 
@@ -66,14 +66,7 @@ def test_a_removal_that_is_cut_off_is_told_from_a_volume_in_use(box: Make, loss:
     one.do("backup", "data")
     plant(one.path())
     before = snapshot(one.path())
-    done = subprocess.run(
-        [sys.executable, "-c", DIES.format(loss=loss), "volume", "restore", "data", str(one.backups()[0]), "--replace"],
-        cwd=one.folder,
-        env=environment(one.env),
-        capture_output=True,
-        timeout=120,
-    )
-    assert done.returncode == -signal.SIGKILL
+    killed_at(one, DIES.format(loss=loss), "restore", "data", str(one.backups()[0]), "--replace")
     said = one.run("ls").stderr
     assert one.helpers() == []
     after = snapshot(one.path())
@@ -84,3 +77,58 @@ def test_a_removal_that_is_cut_off_is_told_from_a_volume_in_use(box: Make, loss:
         assert after.keys() == before.keys()
         assert "has been written to since" in said
         assert str(one.backups()[-1]) in said
+
+
+def killed_at(one: Box, script: str, *arguments: str) -> None:
+    """Run a ``devmount volume`` command that ends itself with SIGKILL where the script says."""
+    argv = [sys.executable, "-c", script, "volume", *arguments]
+    done = subprocess.run(argv, cwd=one.folder, env=environment(one.env), capture_output=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_what_another_user_left_half_done_is_not_taken_for_whole(box: Make) -> None:
+    """Each user puts right what is theirs, since it is their backup; nobody goes on with half a volume."""
+    one = box()
+    one.do("create", "data")
+    one.do("backup", "data")
+    plant(one.path())
+    before = snapshot(one.path())
+    killed_at(one, DIES.format(loss="pass"), "restore", "data", str(one.backups()[0]), "--replace")
+    mine = dict(one.env)
+    one.env["XDG_DATA_HOME"] = str(one.home / "of another user")
+    for command in ("create", "backup"):
+        assert "is being filled by another devmount" in one.fails(command, "data")
+    up = devmount(one.folder, "up", "--detach", env=one.env)
+    assert up.returncode == 1
+    assert "is being filled by another devmount" in up.stderr
+    one.env = mine
+    one.do("ls")
+    assert snapshot(one.path()) == before
+    assert one.helpers() == []
+
+
+READS_NOT = """
+import os, signal
+from devmount.volumes import transport
+
+transport.Reader.content = lambda reader, live: os.kill(os.getpid(), signal.SIGKILL)
+from devmount.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("options", "state"), [([], "paused"), (["--stop"], "exited")])
+def test_users_go_on_after_a_kill(box: Make, options: list[str], state: str) -> None:
+    one = box()
+    one.do("create", "data")
+    user = docker("run", "--detach", "--init", f"--volume={one.volume()}:/data", "debian:bookworm-slim", "sleep", "999")
+    try:
+        killed_at(one, READS_NOT, "backup", "data", *options)
+        assert docker("inspect", "--format", "{{.State.Status}}", user) == state
+        said = one.run("ls").stderr
+        assert "left by a command that was killed" in said
+        assert docker("inspect", "--format", "{{.State.Status}}", user) == "running"
+        assert one.helpers() == []
+        assert one.backups() == []
+    finally:
+        docker("rm", "--force", user)
