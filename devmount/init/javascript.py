@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from devmount.init.folder import Folder, table
-from devmount.init.parts import Filled, command, debug_profile, is_version, rule
+from devmount.init.parts import Filled, command, debug_profile, is_version, once, rule, written_rule
 
 LOCKS = {  # the lock file, and how its packages are installed
     "package-lock.json": "npm install",
@@ -93,10 +93,12 @@ def _begin(folder: Folder) -> tuple[Filled, list[str], str]:
     install = LOCKS[lock] if lock else "npm install"
     start: list[str] = []
     if _table(folder, "dependencies") or _table(folder, "devDependencies"):
-        start = [f"[ -d node_modules ] || {install}"]
         files = ["package.json", *([lock] if lock else [])]
+        start = once(install, files, "node_modules/.installed")
         filled.slots["install_rule"] = rule(files, "packages: installed, then the program starts again", run=install)
-        filled.said.append(f"packages come with {install}, where there is no node_modules")
+        if lock is None:
+            filled.slots["install_rule"] += "\n" + written_rule("package-lock.json")
+        filled.said.append(f"packages come with {install}, into node_modules, when what lists them has changed")
     version = _version(folder)
     if version:
         filled.slots["version"] = version[0]

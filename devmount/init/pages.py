@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from devmount.config.types import toml
 from devmount.init.folder import Folder
-from devmount.init.parts import Filled, command, is_version, once, rule
+from devmount.init.parts import Filled, command, is_version, once, rule, written_rule
 
 COMPILED = ("go", "rust")
 DEPENDENCIES = (  # a change of these changes what the Dockerfile builds
@@ -58,12 +58,14 @@ def ruby(folder: Folder) -> Filled:
             )
         )
     filled.slots["port"] = str(port)
-    filled.slots["command"] = command(*(once(f"{{ {install}; }}") if install else []), run)
+    files = [name for name in ("Gemfile", "Gemfile.lock") if folder.has(name)]
+    filled.slots["command"] = command(*(once(f"{{ {install}; }}", files) if install else []), run)
     if install:
-        files = ["Gemfile", "Gemfile.lock"]
         filled.slots["install_rule"] = rule(
             files, "gems: installed, then the program starts again", run="bundle install"
         )
+        if "Gemfile.lock" not in files:
+            filled.slots["install_rule"] += "\n" + written_rule("Gemfile.lock")
     version = folder.text(".ruby-version").strip().removeprefix("ruby-")
     if is_version(version) and "." in version:
         filled.slots["version"] = ".".join(version.split(".")[:2])
@@ -85,8 +87,8 @@ def php(folder: Folder) -> Filled:
     start: list[str] = []
     if folder.has("composer.json"):
         filled.slots["image"] = "composer:2"
-        start = ["[ -d vendor ] || composer install --no-interaction"]
-        files = ["composer.json", "composer.lock"]
+        files = [name for name in ("composer.json", "composer.lock") if folder.has(name)]
+        start = once("composer install --no-interaction", files, "vendor/.installed")
         filled.slots["install_rule"] = rule(
             files, "packages: installed, then the program starts again", run="composer install --no-interaction"
         )

@@ -24,9 +24,24 @@ def command(*lines: str) -> str:
     return f"[\"sh\", \"-ec\", '''\n{script}\n''']"
 
 
-def once(install: str) -> list[str]:
-    """Shell lines that install packages when the container is new, and not at each restart of the program."""
-    return [f"[ -e /tmp/.installed ] || {install}", "touch /tmp/.installed"]
+def once(install: str, listed: Sequence[str] = (), mark: str = "/tmp/.installed") -> list[str]:
+    """Shell lines that install packages when the container is new, and not at each restart of the program.
+
+    Args:
+        listed: the files that list them: installed again where they are not as they were then, whoever changed them.
+        mark: the file that remembers them; in the container, or with the packages where those are in the project.
+    """
+    if not listed:
+        return [f"[ -e {mark} ] || {install}", f"touch {mark}"]
+    folder = mark.rpartition("/")[0]
+    made = "" if folder == "/tmp" else f"mkdir -p {folder}; "  # where an installer keeps packages elsewhere
+    files = " ".join(listed)
+    return [f"cat {files} | cmp -s - {mark} || {install}", f"{made}cat {files} >{mark}"]
+
+
+def written_rule(lock: str) -> str:
+    """An ``on_change`` entry for a lock file that the installer makes where there is none yet."""
+    return rule([lock], "the installer writes it", action="none")
 
 
 def rule(files: Sequence[str], comment: str = "", **keys: str) -> str:

@@ -91,7 +91,7 @@ def _filled(
     is_file = run.endswith(".py") if is_file is None else is_file
     what = (shlex.quote(run) if run.endswith(".py") else run) if is_file else f"-m {run}"
     install, files = _install(folder, package)
-    start = once(install) if install else []
+    start = once(install, files) if install else []
     filled.slots["command"] = command(*start, f"python {what}")
     if install and files:
         filled.slots["install_rule"] = rule(files, "packages: installed, then the program starts again", run=install)

@@ -501,7 +501,7 @@ SERVICE_KEYS = [
 SERVICES = st.dictionaries(st.sampled_from(SERVICE_KEYS), NESTED, max_size=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(["web", "db", "A b"]), SERVICES),
        st.dictionaries(st.sampled_from(["volumes", "networks", "secrets", "include", "name"]), NESTED))  # fmt: skip
 def test_whatever_the_types_the_outcome_is_a_file_or_an_error(services: dict[str, Any], rest: dict[str, Any]) -> None:
@@ -518,7 +518,7 @@ def test_whatever_the_types_the_outcome_is_a_file_or_an_error(services: dict[str
         assert list(PROJECT.check(tomllib.loads(plan.text), ())) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_yaml_or_an_error(text: str) -> None:
     try:

@@ -176,7 +176,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES))
 def test_whatever_the_types_the_outcome_is_a_file_or_an_error(given: dict[str, Any]) -> None:
     import json

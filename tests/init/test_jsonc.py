@@ -94,7 +94,7 @@ def commented(draw: st.DrawFn, value: Any) -> str:
     return f"{noise}{brackets[0]}{body}{comma}{draw(NOISE)}{brackets[1]}"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), st.dictionaries(st.text(max_size=4), JSON, max_size=4))
 def test_what_is_added_is_there_and_nothing_else_has_changed(data: st.DataObject, value: dict[str, Any]) -> None:
     text = data.draw(commented(value))

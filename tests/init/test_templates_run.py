@@ -4,6 +4,7 @@ One local image stands for all the public ones; everything else in the file is a
 """
 
 import json
+import socket
 import tomllib
 import uuid
 from collections.abc import Iterator, Sequence
@@ -245,6 +246,28 @@ def test_the_companions_answer_and_keep_what_they_were_given(project: Project) -
                 assert devmount(project.folder, "down").returncode == 0
             else:
                 stop_and_check(project, up)
+
+
+DEBUGGERS = {"flask": (5678, b"Content-Length: "), "node": (9229, b"HTTP/1.0 200 OK")}
+
+
+@pytest.mark.parametrize(
+    ("project", "template"),
+    [(("flask", CASES["flask"]), "flask"), (("node", CASES["node"]), "node")],
+    indirect=["project"],
+)
+def test_a_debugger_can_attach(project: Project, template: str) -> None:
+    port, greeting = DEBUGGERS[template]
+    local = project.folder / ".devmount.local.toml"
+    local.write_text(f'{local.read_text()}[profiles.debug.app]\nports = ["0:{CASES[template].port}", "0:{port}"]\n')
+    with Up(project.folder, options=["--profile", "debug"]) as up:
+        up.wait("ready", START_SECONDS, service="app")
+        wait_for_page(up.url(port=CASES[template].port), "Hello one", 60)
+        host, _, number = up.url("", port=port).removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(number)), 30) as connection:
+            connection.sendall(b"GET /json/version HTTP/1.0\r\n\r\n" if template == "node" else b"")
+            assert connection.recv(100).startswith(greeting)
+        stop_and_check(project, up)
 
 
 def test_every_template_is_started_or_needs_what_debian_has_not() -> None:
