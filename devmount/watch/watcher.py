@@ -19,6 +19,7 @@ from devmount.watch.tree import Tree
 FALLBACK_INTERVAL = 1.0  # seconds, where the kernel's limits leave no other way
 ROOT_INTERVAL = 0.1  # seconds between two looks for a root that is gone
 NAMED_LINKS = 3
+MOST_DEFECTS = 3
 TOLD_AGAIN = 60.0  # seconds without one, after which an overflow is told again
 
 
@@ -63,6 +64,7 @@ class Watcher:
         self._links: list[str] = []  # those found at the start
         self._runs = False
         self._waits = False  # for the root
+        self._defects = 0
         self._overflowed_at = -math.inf
         self._ended = threading.Event()
         self._lock = threading.RLock()
@@ -200,6 +202,12 @@ class Watcher:
         if self._ended.is_set():
             return
         self._poll = self._poll or FALLBACK_INTERVAL
+        self._defects += 1
+        if self._defects > MOST_DEFECTS:
+            self._warn(
+                f"watching ended again and again ({error!r}): changes are not seen any more", "start devmount anew"
+            )
+            return
         self._warn(
             f"watching ended of an internal error ({error!r}): looking every {self._poll:g} s instead",
             "please report it",
@@ -224,7 +232,11 @@ class Watcher:
                 return
         waited, self._waits = self._waits, False
         is_same = self._is_held(self._root)
-        self._begin()
+        try:
+            self._begin()
+        except Exception as error:
+            self._broke(error)
+            return
         if waited:
             self._warn(f"{self._root} is there again", None)
         # a container's mount holds the folder that was: another one in its place makes the difference

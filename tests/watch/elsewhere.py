@@ -1,8 +1,10 @@
 """Scripts run in a process of their own: as a user who may not read everything, or with limits of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.harness import REPOSITORY, environment
@@ -25,12 +27,16 @@ os.environ["HOME"] = "/nonexistent"
 """
 
 
-def run_as_somebody(script: str, root: Path) -> None:
-    """Run a script, with ``root`` as a variable of it, as a user who may not read what is not theirs; takes root."""
-    for folder in (root, *root.parents):
-        if folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    _run([], HEAD + SOMEBODY + script, root)
+def run_as_somebody(script: str) -> None:
+    """Run a script as a user who may not read what is not theirs, with ``root``, a new folder, as a variable of it.
+
+    It takes root. The folder lies beside pytest's, which nobody else may enter.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o711)
+        root = Path(folder, "project")
+        root.mkdir()
+        _run([], HEAD + SOMEBODY + script, root)
 
 
 def run_with_limits(limits: dict[str, int], script: str, root: Path) -> None:
@@ -41,7 +47,10 @@ def run_with_limits(limits: dict[str, int], script: str, root: Path) -> None:
 
 def can_limit() -> bool:
     """Whether a user namespace can be made here."""
-    return os.geteuid() == 0 and subprocess.run(["unshare", "--user", "--map-root-user", "true"]).returncode == 0
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        return False
+    tried = subprocess.run(["unshare", "--user", "--map-root-user", "true"], capture_output=True)
+    return tried.returncode == 0
 
 
 def _run(prefix: list[str], script: str, root: Path) -> None:

@@ -38,6 +38,7 @@ def against_watcher(folder: Path, seed: int, *, poll: float | None = None, rest:
     model = Model(folder, top)
     model.run(operations(chance, 30))
     model.begin(anew=True)
+    before = kernel_watches()
     with Recorder(model.root, top, poll=poll) as recorder:
         model.pause = recorder.flush
         recorder.rest = rest or recorder.rest
@@ -53,7 +54,7 @@ def against_watcher(folder: Path, seed: int, *, poll: float | None = None, rest:
             way = recorder.watcher._way
             if isinstance(way, Inotify):
                 assert set(way._watches.below("")) == model.folders(), report
-                assert kernel_watches() <= len(model.folders()) + FEW, report
+                assert kernel_watches() - before <= len(model.folders()) + FEW, report
             unexpected = [warning for warning in recorder.warnings if not any(text in warning.message for text in TOLD)]
             assert not unexpected, f"{unexpected}\n{report}"
             model.begin()

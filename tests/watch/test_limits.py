@@ -181,6 +181,18 @@ def test_a_defect_does_not_leave_a_session_deaf(root: Path, monkeypatch: pytest.
         recorder.wait_for("f")
 
 
+def test_a_defect_that_stays_is_told_and_not_tried_for_ever(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "f").touch()
+
+    def defective(self: Tree, relative: str, is_dir: bool) -> bool:
+        raise RuntimeError("a defect")
+
+    with Recorder(root, poll=0.01) as recorder:
+        monkeypatch.setattr(Tree, "is_ignored", defective)
+        recorder.wait_for_warning("changes are not seen any more")
+        assert len(recorder.warnings) == 4
+
+
 MOUNTINFO = (
     rb"""22 27 0:21 / /proc rw,nosuid shared:14 - proc proc rw
 27 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,discard

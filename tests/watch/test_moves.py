@@ -343,8 +343,6 @@ with Recorder(root) as recorder:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes another user than root, who may read everything")
-def test_folders_that_cannot_be_read(tmp_path: Path) -> None:
+def test_folders_that_cannot_be_read() -> None:
     """Told once; watched as soon as they can be."""
-    root = tmp_path / "project"
-    root.mkdir()
-    run_as_somebody(UNREADABLE, root)
+    run_as_somebody(UNREADABLE)
