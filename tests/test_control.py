@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from devmount import events
-from devmount.control import Client, Command, Server, SessionLock, runtime_folder
+from devmount.control import Client, Command, Server, SessionLock
 from devmount.errors import DevmountError
+from devmount.runtime import runtime_folder
 from tests.harness import wait_until
 
 BOUND = 20  # seconds

@@ -7,7 +7,7 @@ Both lie in the user's runtime folder, one pair a project folder. The socket spe
 
 from devmount.control.client import Client
 from devmount.control.lock import SessionLock
-from devmount.control.paths import log_file, runtime_folder
+from devmount.control.paths import log_file
 from devmount.control.server import Command, Server
 
-__all__ = ["Client", "Command", "Server", "SessionLock", "log_file", "runtime_folder"]
+__all__ = ["Client", "Command", "Server", "SessionLock", "log_file"]

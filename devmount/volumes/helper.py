@@ -116,7 +116,7 @@ def _tried(engine: Engine, project: Project, image: str, tar: Tar) -> Tar | None
 @contextmanager
 def pipe(project: Project, name: str) -> Iterator[Path]:
     """A named pipe for the time of the block. Only the holder of the project's lock makes any."""
-    folder = store.folder(project.name)
+    folder = store.working_folder(project.name)
     store.make_folder(folder)
     path = folder / f"{name}{PIPE_SUFFIX}"
     pipes.make(path)
@@ -224,7 +224,7 @@ def recover(engine: Engine, project: Project, undo: Callable[[Engine, Project, M
     require_settled(engine, project)
     labels = [f"{specs.PROJECT_LABEL}={project.name}", f"{LOCK_LABEL}={_owner(project)}", HELPER_LABEL]
     done = []
-    for left in store.folder(project.name).glob(f"*{PIPE_SUFFIX}"):
+    for left in store.working_folder(project.name).glob(f"*{PIPE_SUFFIX}"):
         left.unlink(missing_ok=True)
     rows = archive.labelled(engine, labels)
     for row in rows:

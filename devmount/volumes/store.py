@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from devmount.errors import DevmountError
+from devmount.runtime import runtime_folder
 
 SUFFIX = ".tar.zst"
 PARTIAL = ".partial"
@@ -27,9 +28,16 @@ def folder(project: str) -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "devmount" / project
 
 
+def working_folder(project: str) -> Path:
+    """Where locks and pipes lie: ``folder``, or the runtime folder where a user's home cannot be written to."""
+    where = folder(project)
+    existing = next(path for path in (where, *where.parents) if os.path.exists(path))
+    return where if os.access(existing, os.W_OK | os.X_OK) else runtime_folder() / "volumes" / project
+
+
 def lock_file(project: str) -> Path:
     """The file that a command which changes the project's volumes locks."""
-    return folder(project) / "volumes.lock"
+    return working_folder(project) / "volumes.lock"
 
 
 def backup_folder(project: str) -> Path:
