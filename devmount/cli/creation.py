@@ -136,7 +136,9 @@ def _report(made: "Plan", done: list[str], mistakes: list[str], *, json: bool) -
     sys.stdout.flush()
 
 
-export_app = typer.Typer(help="The same project in the words of another tool.", no_args_is_help=True)
+export_app = typer.Typer(
+    help="The same project in the words of another tool.\n\nExample: devmount export compose", no_args_is_help=True
+)
 
 
 @export_app.command("compose")

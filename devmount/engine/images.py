@@ -1,6 +1,7 @@
 """Images: found, pulled or built."""
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 
@@ -57,6 +58,8 @@ def ensure(engine: Engine, project: Project, service: Service, progress: Progres
     if here is not None and not build and _recipe(service.build) == _label(engine, name):
         return here
     _build(engine, name, service.build, progress)
+    if inspect(engine, name) is not None and _label(engine, name) != _recipe(service.build):
+        _relabel(engine, name, _recipe(service.build))
     made = inspect(engine, name)
     if made is None:
         raise DevmountError(f"the build made no image named {name}", str(service.build.context))
@@ -69,6 +72,15 @@ def _recipe(build: Build) -> str:
     content = build.file.read_bytes()
     words = json.dumps([str(build.context), build.target, dict(build.args)], sort_keys=True).encode()
     return hashlib.sha256(content + b"\0" + words).hexdigest()
+
+
+def _relabel(engine: Engine, name: str, recipe: str) -> None:
+    """Podman takes an image out of its cache with the label of the folder that it was first built from."""
+    file = io.BytesIO(f"FROM {name}\nLABEL {BUILD_LABEL}={recipe}\n".encode())
+    with explained("the image cannot be labelled", name):
+        for row in engine.client.build(fileobj=file, tag=name, rm=True, forcerm=True, decode=True):
+            if "error" in row:
+                raise DevmountError(f"the image cannot be labelled: {row['error']}", name)
 
 
 def _label(engine: Engine, name: str) -> str | None:
