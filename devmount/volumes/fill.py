@@ -106,11 +106,12 @@ def undo(engine: Engine, project: Project, told: Mapping[str, Any]) -> str:
     here = engine.volume(target.name)
     kept = Path(told["kept"]) if told["kept"] else None
     if here is not None and (here.get("Labels") or {}).get(TOKEN_LABEL) != told["token"]:
-        found = _remains(engine, project, target.name, kept)
+        found = _remains(engine, project, target.name, kept) if kept else _remains_empty(engine, project, told, here)
         if found is Remains.ALL:
             return f"the volume {target.name} is as it was"
         if found is Remains.OTHER:
-            return f"the volume {target.name} has been written to since; what was in it before is in {kept}"
+            before = f"; what was in it before is in {kept}" if kept else ""
+            return f"the volume {target.name} has been written to since{before}"
     if kept is not None and not kept.is_file():
         raise DevmountError(
             f"the backup of the old content of {target.name} is gone", str(kept), "put the file there again"
@@ -130,10 +131,22 @@ def undo(engine: Engine, project: Project, told: Mapping[str, Any]) -> str:
     return f"put the volume {target.name} back as it was"
 
 
-def _remains(engine: Engine, project: Project, name: str, kept: Path | None) -> Remains:
+def _remains_empty(engine: Engine, project: Project, told: Mapping[str, Any], here: Mapping[str, Any]) -> Remains:
+    """Whether a volume that was empty, or not there, is so still.
+
+    An engine that is killed while it makes a volume leaves one without labels.
+    """
+    if told["existed"] and described(here).labels == told["labels"]:
+        return Remains.ALL
+    if here.get("Labels") or archive.users(engine, told["name"]) or not is_empty(engine, project, told["name"]):
+        return Remains.OTHER
+    return Remains.PART
+
+
+def _remains(engine: Engine, project: Project, name: str, kept: Path) -> Remains:
     """Whether the volume, which was to be removed, is whole: an engine that was killed may have begun to."""
-    if kept is None or not kept.is_file():
-        return Remains.ALL  # it was empty, or cannot be made whole
+    if not kept.is_file():
+        return Remains.ALL  # it cannot be made whole
     way = transport.way(engine, project, name)
     try:
         with transport.reader(engine, project, way, name, {}) as reader:

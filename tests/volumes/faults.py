@@ -232,7 +232,8 @@ class Faults:
             if "faults_twin" not in volumes:
                 assert code != 0
                 return "no copy"
-            assert snapshot(self.path("twin")) == self.before, "half a copy"
+            twin = snapshot(self.path("twin"))
+            assert twin == self.before, f"half a copy: {len(twin)} of {len(self.before)} entries"
             return "whole copy"
         assert now in (self.before, self.after), difference(now, self.before, self.after)
         assert now == self.after or code != 0

@@ -132,3 +132,32 @@ def test_users_go_on_after_a_kill(box: Make, options: list[str], state: str) -> 
         assert one.backups() == []
     finally:
         docker("rm", "--force", user)
+
+
+MADE_BY_HALF = """
+import os, signal
+from devmount.engine import archive
+
+def made(engine, name, driver, options, labels):
+    engine.client.create_volume(name)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+archive.create_volume = made
+from devmount.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_volume_without_labels_is_what_a_killed_engine_left(box: Make, written: bool) -> None:
+    """It writes the labels down after it has made the folder. What somebody has put there since is theirs."""
+    one = box()
+    one.do("create", "data")
+    killed_at(one, MADE_BY_HALF, "copy", "data", "twin")
+    assert one.volume("twin") in one.volumes()
+    if written:
+        (one.path("twin") / "mine").write_text("x")
+    said = one.run("ls").stderr
+    assert ("has been written to since" in said) is written
+    assert (one.volume("twin") in one.volumes()) is written
+    assert one.helpers() == []
