@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 MAX_LISTED_FILES = 1000
+LATE = "is not ready after"  # begins the warning about a service that is not ready in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,11 @@ class Warning(Event):
     name: ClassVar[str] = "warning"
     message: str = ""
     hint: str | None = None
+
+
+def is_late(event: Event) -> bool:
+    """Whether this is the warning about a service that is not ready in time."""
+    return isinstance(event, Warning) and event.message.startswith(LATE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Prober:
                     events.Warning(
                         time=time.time(),
                         service=service.name,
-                        message=f"is not ready after {timeout:g} s",
+                        message=f"{events.LATE} {timeout:g} s",
                         hint="look at its log, or raise ready.timeout",
                     )
                 )

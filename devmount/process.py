@@ -103,6 +103,7 @@ class Process:
         Raises:
             DevmountError: the engine cannot start it.
         """
+        self.lines.clear()
         self.attach(container)
         generation = self.generation
         self._engine.start(container.id, container.name)
@@ -113,11 +114,23 @@ class Process:
 
     def adopt(self, timeout: float) -> None:
         """Ask a container that ran before this session how its program is."""
+        if self.container and self.service.ready and self.service.ready.log:
+            self._recall(self.container)
         if self.container and self.container.supervised:
             self._send(supervisor.status())
             self._wait(lambda: self.state is not State.STOPPED, timeout)
         elif self.container:
             self._on_started(self.container.pid)
+
+    def _recall(self, container: Container) -> None:
+        """Take what the program has logged so far as read."""
+        parser = LogParser(tty=container.tty)
+        for data in self._engine.logs(container.id, follow=False, since=None, tail=REMEMBERED_LINES):
+            for item in parser.feed(data):
+                if isinstance(item, Line):
+                    self.lines.append(item.text)
+                elif isinstance(item, supervisor.ProcessExited):
+                    self.lines.clear()
 
     def restart(self) -> None:
         """Stop the program's process group and start it again; with the stop timeout, then SIGKILL.
@@ -237,13 +250,13 @@ class Process:
             self._pid = pid
             self.began = time.monotonic()
             self.generation += 1
-            self.lines.clear()
             self.state = State.RUNNING
             self._changed.notify_all()
 
     def _on_exited(self, record: "supervisor.ProcessExited") -> None:
         with self._changed:
             expected = self.state in (State.RELOADING, State.STOPPED)
+            self.lines.clear()  # not when the next one is reported: by then it may have said something
         if not expected:
             self._ended(
                 events.Exited(time=time.time(), service=self.service.name, code=record.code, signal=record.signal)

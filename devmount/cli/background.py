@@ -18,8 +18,9 @@ POLL = 0.02  # seconds between two looks at the log
 
 
 def follow_background(project: Project, services: Sequence[str], *, json: bool) -> int:
-    """Start this same command line without --detach, show its events until these services (none: all) are ready, and
-    what they depend on; the exit code."""
+    """Start this same command line without --detach, and show its events until these services (none: all), and what
+    they depend on, are ready. The exit code: 1 where one has failed or is not ready in time; the session goes on then.
+    """
     path = log_file(project.root)
     arguments = [word for word in sys.argv[1:] if word not in ("-d", "--detach", "--json")]
     with open(path, "wb") as log:
@@ -39,6 +40,7 @@ def follow_background(project: Project, services: Sequence[str], *, json: bool) 
 
     handlers = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     show = printer(sys.stdout, sys.stderr, json=json, services=list(project.services), color=None)
+    failed = False
     waiting = {service.name for service in project.in_order(services or project.services)}
     try:
         with open(path, encoding="utf-8", errors="replace") as written:
@@ -48,10 +50,11 @@ def follow_background(project: Project, services: Sequence[str], *, json: bool) 
                     print(line, file=sys.stderr)
                     continue
                 show.show(event)
-                if event.name == "ready":
+                if event.name in ("ready", "exited") or events.is_late(event):
+                    failed = failed or not (isinstance(event, events.Ready) or getattr(event, "code", None) == 0)
                     waiting.discard(event.service or "")
                     if not waiting and not interrupted:
-                        return 0
+                        return EXIT_FAILED if failed else 0
     finally:
         show.close()
         for number, handler in handlers.items():

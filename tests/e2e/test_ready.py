@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.conftest import Make
-from tests.harness import Up, containers, docker, save
+from tests.harness import Up, containers, devmount, docker, save
 
 pytestmark = pytest.mark.engine
 
@@ -104,3 +104,48 @@ def test_a_program_that_dies_before_it_is_ready_is_a_crash_and_the_next_save_men
         save(folder / "server.pl", PROGRAM)
         up.wait("ready", since=mark)
         assert up.stop() == 130
+
+
+SAYS_AT_ONCE = """
+[app]
+image = "debian:bookworm-slim"
+command = "sh -c 'echo up; exec sleep 600'"
+ready = { log = "^up$", timeout = "20s" }
+stop_timeout = "1s"
+depends_on = ["companion"]
+
+[services.companion]
+image = "debian:bookworm-slim"
+command = "sh -c 'echo up; exec sleep 600'"
+ready = { log = "^up$", timeout = "20s" }
+stop_timeout = "1s"
+"""
+
+
+def test_a_line_that_is_said_at_once_or_before_this_session_counts(make: Make) -> None:
+    folder = make(SAYS_AT_ONCE)
+    for _ in range(2):  # the second time what runs is taken over
+        with Up(folder, "--keep") as up:
+            for service in ("companion", "app"):
+                up.wait("ready", service=service)
+            assert up.stop() == 130
+    assert len(containers(folder.name, running=True)) == 2
+
+
+@pytest.mark.parametrize(("code", "said"), [(0, 0), (3, 1)])
+def test_a_detached_start_returns_where_a_program_has_ended(make: Make, code: int, said: int) -> None:
+    program = f"sleep 0.2; exit {code}"
+    folder = make(
+        f'[app]\nimage = "debian:bookworm-slim"\ncommand = ["sh", "-c", "{program}"]\nready = {{ log = "never" }}\n'
+    )
+    assert devmount(folder, "up", "--detach").returncode == said
+    assert devmount(folder, "down").returncode == 0
+
+
+def test_a_detached_start_waits_for_every_service(make: Make) -> None:
+    folder = make(SAYS_AT_ONCE)
+    done = devmount(folder, "up", "--detach")
+    assert done.returncode == 0
+    assert len(containers(folder.name, running=True)) == 2
+    assert done.stdout.count("ready after") == 2
+    assert devmount(folder, "down").returncode == 0
