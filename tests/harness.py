@@ -71,7 +71,7 @@ class Up:
         env: additions to the environment.
         options: the common options, before ``up``.
         user: the uid to run as instead of this process's; takes root. HOME is then a missing folder,
-            XDG_RUNTIME_DIR unset.
+            the XDG folders unset unless env names them.
         group: the gid to go with it; there are no other groups.
 
     Leaving the ``with`` block ends the process whatever happened; the containers are the test's to remove (``down``).
@@ -91,7 +91,9 @@ class Up:
         prefix: list[str] = []
         if user is not None:
             given = {**given, "HOME": "/nonexistent", **(env or {})}
-            given.pop("XDG_RUNTIME_DIR", None)
+            for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_DATA_HOME"):
+                if name not in (env or {}):
+                    given.pop(name, None)
             prefix = as_user(user, user if group is None else group)
         self.events: list[Event] = []
         self._changed = threading.Condition()
