@@ -69,6 +69,11 @@ class Actions:
             else:
                 self._prober.follow(self.processes[service.name])
 
+    def adopted_from(self) -> float | None:
+        """When the first of the programs that ran already was started, in seconds since the epoch."""
+        times = [process.adopted_from for process in self.processes.values() if process.adopted_from is not None]
+        return min(times, default=None)
+
     def _wait_for(self, service: Service) -> None:
         process = self.processes[service.name]
         if not self._prober.wait(process):
@@ -88,7 +93,8 @@ class Actions:
         process.service = service
         process.stop_signal = spec.stop_signal
         self._emit(events.Starting(time=time.time(), service=service.name))
-        self._single_files.note(service)
+        if current is None or not current.running:
+            self._single_files.note(service)  # one that runs may see files that have been replaced since
         if current is not None and current.paused:
             self.engine.unpause(current.id)
         if current is not None and current.running:

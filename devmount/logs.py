@@ -1,16 +1,38 @@
 """From the engine's multiplexed stream to lines of text, and the supervisor's records taken out of them."""
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from devmount.supervisor import RECORD_END, RECORD_START, Record, parse_record
 
-__all__ = ["Demultiplexer", "Line", "LogParser", "Record"]
+__all__ = ["Demultiplexer", "Line", "LogParser", "Record", "last_start"]
 
 HEADER = struct.Struct(">BxxxL")  # of a frame: stream number and length (Docker's API, "attach to a container")
 STREAMS = {0: "stdout", 1: "stdout", 2: "stderr"}
 LONGEST_LINE = 64 * 1024  # bytes; a longer one goes on in another line
 LONGEST_RECORD = 64
+
+
+def last_start(chunks: Iterable[bytes]) -> float | None:
+    """When a supervised program was last started, by a log with the engine's timestamps; None where it does not tell.
+
+    Args:
+        chunks: a multiplexed stream in which an RFC 3339 time and a space stand before each line.
+
+    Returns:
+        Seconds since the epoch; whole ones on Podman 4, rounded down.
+    """
+    frames, text, found = Demultiplexer(), b"", None
+    for chunk in chunks:
+        text += b"".join(content for stream, content in frames.feed(chunk) if stream == "stdout")
+        *lines, text = text.split(b"\n")
+        for line in lines:
+            at, _, rest = line.partition(b" ")
+            if RECORD_START + b"started;" in rest:
+                found = datetime.fromisoformat(at.decode()).timestamp()
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 
 from devmount import events, supervisor
 from devmount.engine.channel import Channel
 from devmount.engine.engine import Container, Engine
 from devmount.errors import DevmountError
-from devmount.logs import Line, LogParser, Record
+from devmount.logs import Line, LogParser, Record, last_start
 from devmount.model import Service
 
 Emit = Callable[[events.Event], None]
 
 START_WAIT = 10.0  # seconds for a supervisor to come up; a shell takes a few milliseconds
 KILL_WAIT = 10.0  # seconds after SIGKILL; only a process in uninterruptible sleep takes longer
+RECALLED_LINES = 10_000  # of a log, to find when its program was last started
 REMEMBERED_LINES = 1000  # for readiness by log
 
 
@@ -48,6 +50,7 @@ class Process:
         self.began = time.monotonic()  # when the program was last started
         self.generation = 0  # counts its starts
         self.lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
+        self.adopted_from: float | None = None  # when a program taken over was started, in seconds since the epoch
         self.last_signal = 0.0  # time.monotonic of the last signal sent
         self._engine = engine
         self._emit = emit
@@ -117,6 +120,8 @@ class Process:
         if self.container and self.service.ready and self.service.ready.log:
             self._recall(self.container)
         if self.container and self.container.supervised:
+            log = self._engine.logs(self.container.id, follow=False, since=None, tail=RECALLED_LINES, timestamps=True)
+            self.adopted_from = last_start(log) or datetime.fromisoformat(self.container.started_at).timestamp()
             self._send(supervisor.status())
             self._wait(lambda: self.state is not State.STOPPED, timeout)
         elif self.container:

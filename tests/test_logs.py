@@ -3,7 +3,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devmount.logs import LONGEST_LINE, Line, LogParser, Record
+from devmount.logs import LONGEST_LINE, Line, LogParser, Record, last_start
 from devmount.supervisor import ProcessExited, ProcessStarted, Signalled, parse_record
 
 STARTED = b"\x1b_devmount;started;12\x1b\\\n"
@@ -65,3 +65,16 @@ def test_where_the_chunks_are_cut_makes_no_difference(content: bytes, cuts: list
 def test_nothing_that_comes_in_raises(data: bytes) -> None:
     parsed(data)
     parsed(data, tty=True)
+
+
+def test_a_log_with_times_tells_when_the_program_was_last_started() -> None:
+    at = "2026-01-02T03:04:{:02}.123456789Z "
+    rows = [
+        at.format(5).encode() + STARTED,
+        at.format(6).encode() + b"a line\n",
+        at.format(7).encode() + b"no end" + STARTED,
+        at.format(8).encode() + b"\x1b_devmount;exited;0\x1b\\\n",
+    ]
+    data = b"".join(map(frame, rows)) + frame(at.format(9).encode() + STARTED, 2)
+    assert last_start([data[:10], data[10:100], data[100:]]) == 1767323047.123456
+    assert last_start([frame(rows[1])]) is None

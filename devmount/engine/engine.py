@@ -166,10 +166,12 @@ class Engine:
             response = self.client.head(url, params={"path": path}, timeout=self.client.timeout)
         return bool(response.status_code == 200)
 
-    def logs(self, container: str, *, follow: bool, since: float | None, tail: int | None) -> Iterator[bytes]:
+    def logs(
+        self, container: str, *, follow: bool, since: float | None, tail: int | None, timestamps: bool = False
+    ) -> Iterator[bytes]:
         """The multiplexed log stream (``logs.Demultiplexer``). ``since``: seconds since the epoch."""
         url = self.client._url("/containers/{0}/logs", container)
-        params: dict[str, Any] = {"stdout": 1, "stderr": 1, "follow": int(follow)}
+        params: dict[str, Any] = {"stdout": 1, "stderr": 1, "follow": int(follow), "timestamps": int(timestamps)}
         if since is not None:
             params["since"] = f"{since:.6f}"
         if tail is not None:

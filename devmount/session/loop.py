@@ -79,7 +79,7 @@ class Session:
         try:
             if self._watch:
                 self._watcher.start()  # before the containers, so that no change made during their start is missed
-            self._give(lambda: self._actions.start(self._names, build=self._build), fatal=True)
+            self._give(self._start, fatal=True)
             while self._exit is None:
                 self._step()
             return self._stop(worker)
@@ -87,6 +87,13 @@ class Session:
             self._watcher.stop()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
+
+    def _start(self) -> None:
+        """Bring all up; what was saved since a program that runs already was started is a change too."""
+        self._actions.start(self._names, build=self._build)
+        since = self._actions.adopted_from()
+        if self._watch and since is not None:
+            self._watcher.tell_changed_since(since)
 
     # the loop
 

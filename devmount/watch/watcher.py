@@ -12,7 +12,7 @@ from typing import Protocol
 
 from devmount import events
 from devmount.events import FileChange, Kind
-from devmount.watch.filesystem import limit, smallest, without_events
+from devmount.watch.filesystem import changed_since, limit, smallest, without_events
 from devmount.watch.poll import Poller
 from devmount.watch.tree import Tree
 
@@ -92,6 +92,17 @@ class Watcher:
             held, self._held = self._held, None
         if held is not None:
             os.close(held)
+
+    def tell_changed_since(self, since: float) -> None:
+        """Deliver the files that have been written or renamed since then (seconds since the epoch), by their own times.
+
+        What was removed cannot be told from what a program has written into the same folder.
+        """
+        at = time.monotonic()
+        for folder, entries in Tree(self._root, self._ignore, self._named, lambda folder, error: None).walk():
+            for entry in entries:
+                if changed_since(entry, since):
+                    self._deliver(FileChange(f"{folder}/{entry.name}" if folder else entry.name, Kind.MODIFIED, at))
 
     def _begin(self) -> None:
         self._runs = False

@@ -47,7 +47,7 @@ def test_a_whole_session_on_podman_with_no_daemon(server: Write) -> None:
     folder = server()
     env = podman_environment()
     options = ["--engine", "podman"]
-    with Up(folder, options=options, env=env) as up:
+    with Up(folder, "--keep", options=options, env=env) as up:
         up.wait("ready", service="app")
         mark = up.mark()
         (folder / "text").write_text("two")
@@ -56,6 +56,10 @@ def test_a_whole_session_on_podman_with_no_daemon(server: Write) -> None:
         up.wait("ready", service="app", since=mark)
         done = devmount(folder, *options, "exec", "app", "--", "cat", "text", env=env)
         assert (done.returncode, done.stdout) == (0, "two")
+        assert up.stop() == 130
+    (folder / "text").write_text("three")
+    with Up(folder, options=options, env=env) as up:
+        assert up.wait("reload")["files"] == ["text"]
         assert up.stop() == 130
     assert devmount(folder, *options, "down", env=env).returncode == 0
     rows = json.loads(devmount(folder, *options, "ps", "--json", env=env).stdout)

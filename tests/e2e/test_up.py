@@ -183,6 +183,27 @@ def test_a_second_up_takes_over_what_runs_and_replaces_what_differs(make: Make) 
         wait_until(lambda: len(containers(folder.name)) == 1)  # the old one is kept until its successor runs
 
 
+def test_what_was_saved_between_two_sessions_is_taken_up_by_the_second(make: Make) -> None:
+    folder = make(LOOP, {"text": "one\n"})
+    with Up(folder, "--keep") as up:
+        first = up.wait("started")["container"]
+        mark = up.mark()
+        up.wait("log", predicate=line("one"))
+        save(folder / "text", "two\n")
+        up.wait("log", predicate=line("two"), since=mark)
+        assert up.stop() == 130
+    with Up(folder, "--keep") as up:  # nothing was saved: it goes on as it is
+        up.wait("ready")
+        assert up.stop() == 130
+        assert up.all("change") == up.all("reload") == []
+    save(folder / "text", "three\n")
+    with Up(folder) as up:
+        assert up.wait("started")["container"] == first
+        assert up.wait("reload")["files"] == ["text"]
+        up.wait("log", predicate=line("three"))
+        assert up.stop() == 130
+
+
 def test_after_kill_9_the_next_up_goes_on_and_down_leaves_nothing(make: Make) -> None:
     folder = make(LOOP, {"text": "hello\n"})
     with Up(folder) as up:
