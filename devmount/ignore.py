@@ -173,6 +173,10 @@ class Ignore:
         else:
             self._folders.pop(key, None)
 
+    def has_rules(self, folder: str) -> bool:
+        """Whether there are rules of a file in ``folder`` (relative to the outermost one)."""
+        return os.fsencode(folder) in self._folders
+
     def set_excludes(self, texts: Iterable[bytes]) -> None:
         """Take the texts of the files that stand behind all rules files, the strongest first."""
         self._below = tuple(Patterns(text) for text in texts)

@@ -132,7 +132,7 @@ class Inotify:
 
         That is, by the disk: what counts again, and has changed since watching began. And, where events were ``lost``,
         all that changed since the queue was last seen empty: a file by its own times, what was removed or renamed by
-        those of its folder.
+        those of its folder. The latter, too, where a folder counts again: no watch was there to tell of it.
 
         Args:
             before: the rules as they were.
@@ -157,7 +157,8 @@ class Inotify:
             ):
                 moved.add(current)
             self._deliver_all(current, [entry for entry in files if is_untold(current, entry)], Kind.MODIFIED, at)
-            if lost and changed_since(self._tree.path(current), since):
+            untold = lost or (current in fresh and before.matches(current, True))
+            if untold and changed_since(self._tree.path(current), since):
                 self._deliver(FileChange(current or ".", Kind.MODIFIED, at, is_dir=True))
         for path in self._watches.below(folder):
             if path not in seen:
@@ -206,8 +207,9 @@ class Inotify:
         if name == RULES_FILE and not is_dir and mask & WHOLE:
             before = self._tree.rules()
             self._tree.read_rules(folder)
-            if not counts and mask & (In.IN_CLOSE_WRITE | In.IN_MOVED_TO) and not self._tree.is_ignored(path, False):
-                self._deliver(FileChange(path, Kind.MODIFIED, at))  # it no longer ignores itself
+            if not counts and not self._tree.is_ignored(path, False):  # it no longer ignores itself
+                gone = mask & (In.IN_DELETE | In.IN_MOVED_FROM)
+                self._deliver(FileChange(path, Kind.DELETED if gone else Kind.MODIFIED, at))
             self._look(folder, before, at)
 
     def _targets_changed(self, meanings: set[Meaning], event: InotifyEvent, path: str | None, at: float) -> bool:
@@ -259,9 +261,8 @@ class Inotify:
             self._deliver(FileChange(path, Kind.MODIFIED, at, complete=False))
         elif mask & In.IN_CLOSE_WRITE:
             told = path in self._writes
-            if told or self._writes.was_mapped(
-                path, self._descriptor.empty_at - CLOCK_SLACK
-            ):  # else it was opened for writing and not written
+            since = self._descriptor.empty_at - CLOCK_SLACK
+            if told or self._writes.was_mapped(path, since):  # else it was opened for writing and not written
                 self._writes.end(path)
                 self._deliver(FileChange(path, Kind.MODIFIED, at, ends=told))
         elif mask & In.IN_ATTRIB:
@@ -289,6 +290,8 @@ class Inotify:
             self._forget(path)
             self._deliver(FileChange(path, Kind.DELETED, at, is_dir=True))
             self._take_in(path, Kind.CREATED, at)  # two may have changed places: this event comes after the other's
+        elif mask & In.IN_DELETE and not self._watches.was_watched(path):  # nobody has told of what was in it
+            self._deliver(FileChange(path, Kind.DELETED, at, is_dir=True))
         elif mask & In.IN_ATTRIB and path not in self._watches:
             self._take_in(path, Kind.CREATED, at)  # it could not be read, and now perhaps can
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from devmount.events import FileChange, Kind
 from devmount.watch.filesystem import Identity, identity, inode
-from devmount.watch.tree import Tree
+from devmount.watch.tree import RULES_FILE, Tree
 
 RACY = 2_000_000_000  # ns; a file's time may be no finer than that (FAT), so a later write may not show in it
 LARGEST_READ = 1 << 20  # bytes of such a file that are compared
@@ -49,6 +49,7 @@ class Poller:
         self._broke = broke
         self._parts = parts
         self._known: dict[str, _Seen] = {}
+        self._hidden: set[str] = set()  # what was known and is ignored now, and rules files that ignore themselves
         self._folders = 0
         self._rules: list[Identity | None] = []
         self._root = inode(tree.base)
@@ -111,9 +112,17 @@ class Poller:
                 self._deliver(FileChange(path, Kind.CREATED, at, replaces=True))  # or it counts again
             elif self._differs(path, known, seen):
                 self._deliver(FileChange(path, Kind.MODIFIED, at))
-        for path in before:
-            if path not in now and not self._tree.is_ignored_anywhere(path, False):
-                self._deliver(FileChange(path, Kind.DELETED, at))
+        for path in self._gone({*before, *self._hidden} - now.keys()):
+            self._deliver(FileChange(path, Kind.DELETED, at))
+
+    def _gone(self, missing: set[str]) -> list[str]:
+        """Those that count by now; the others are kept: their rules may go, and they may have gone before."""
+        for path in missing:
+            folder, _, name = path.rpartition("/")
+            if name == RULES_FILE and not os.path.lexists(self._tree.path(path)):
+                self._tree.forget_rules(folder)  # its folder may be gone too, and is not walked then
+        self._hidden = {path for path in missing if self._tree.is_ignored_anywhere(path, False)}
+        return sorted(missing - self._hidden)
 
     def _differs(self, path: str, known: _Seen, seen: _Seen) -> bool:
         if known.identity != seen.identity:
@@ -146,6 +155,8 @@ class Poller:
                     seen = _seen(entry.path, follow=False)
                     if seen is not None:
                         yield relative, seen
+            if self._tree.has_rules(folder):
+                self._hidden.add(lead + RULES_FILE)
 
     def _rule_files(self) -> list[Identity | None]:
         return [identity(os.fspath(path)) for path in self._tree.rule_files]

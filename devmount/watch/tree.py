@@ -78,6 +78,10 @@ class Tree:
         """There is no rules file in a folder (relative) any more."""
         self._rules.set_rules(self._place(folder), None)
 
+    def has_rules(self, folder: str) -> bool:
+        """Whether a folder (relative) had a rules file, with rules in it, when it was last read."""
+        return self._rules.has_rules(self._place(folder))
+
     def _place(self, folder: str) -> str:
         return "/".join(part for part in (self._above, folder) if part)
 

@@ -135,6 +135,7 @@ class Watches:
         self._folders: dict[WatchDescriptor, str] = {}
         self._descriptors: dict[str, WatchDescriptor] = {}
         self._names: dict[WatchDescriptor, dict[str, set[Meaning]]] = {}
+        self._last_gone: str | None = None
 
     def __len__(self) -> int:
         return len(self._folders)
@@ -146,12 +147,17 @@ class Watches:
         """The folder of the tree that has this watch."""
         return self._folders.get(wd)
 
+    def was_watched(self, folder: str) -> bool:
+        """Whether a folder whose removal is told now was watched: its watch goes just after that, or just before."""
+        return folder in self._descriptors or folder == self._last_gone
+
     def add(self, folder: str) -> bool:
         """Watch a folder of the tree; whether it is another one than was watched under this name.
 
         Raises:
             OSError: as ``Descriptor.add``.
         """
+        self._last_gone = None
         wd = self._descriptor.add(self._path(folder), FOLDER | In.IN_DONT_FOLLOW)
         known = self._descriptors.get(folder)
         if known == wd:
@@ -204,6 +210,7 @@ class Watches:
 
     def gone(self, wd: WatchDescriptor) -> None:
         """The kernel has dropped this watch."""
+        self._last_gone = self._folders.get(wd)
         self._forget(wd)
         self._names.pop(wd, None)
 

@@ -3,12 +3,16 @@
 import os
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from watchdog.observers.inotify_c import InotifyEvent
 
 from devmount.events import Kind
+from devmount.watch.watches import Descriptor
 from tests.watch.elsewhere import run_as_somebody
 from tests.watch.recorder import Recorder, kernel_watches
 
@@ -217,8 +221,80 @@ def test_rules_edited_while_running(recorder: Recorder, root: Path) -> None:
     assert recorder.watcher.count == 1
     assert recorder.paths_caused(lambda: (root / "a/b/f").write_text("2")) == set()
     # it changed while it was ignored, and the program may have read it before
-    assert recorder.paths_caused(lambda: (root / ".gitignore").unlink()) == {".gitignore", "a/b/f"}
+    told = recorder.paths_caused(lambda: (root / ".gitignore").unlink())
+    # and the folders, where they were made so shortly ago that something may have gone from them
+    assert {".gitignore", "a/b/f"} <= told <= {".gitignore", "a", "a/b", "a/b/f"}
     assert recorder.paths_caused(lambda: (root / "a/b/f").write_text("3")) == {"a/b/f"}
+
+
+def test_what_was_ignored_goes_before_the_edit_of_the_rules_is_taken_in(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "--quiet", root], check=True)
+    rules = root / ".git/info/exclude"
+    for name in ("ignored/f", "ignored/deep/f", "a/folder/f", "a/file", "kept/f", "kept/deep/f"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("1")
+    rules.parent.mkdir(exist_ok=True)
+
+    def caused_while_held(recorder: Recorder, act: Callable[[], object]) -> set[str]:
+        """What is caused when all of ``act`` is done before the watcher takes in the first of it."""
+        waits, may_go_on = threading.Event(), threading.Event()
+        handle = Descriptor.handle_event
+
+        def hold(self: Descriptor, event: InotifyEvent) -> None:
+            if event.name == b"begin":
+                waits.set()
+                assert may_go_on.wait(60)
+            handle(self, event)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Descriptor, "handle_event", hold)
+            mark = recorder.mark()
+            (root / "begin").symlink_to("begin")
+            assert waits.wait(60)
+            act()
+            may_go_on.set()
+            recorder.flush()
+        paths = {change.path for change in recorder.since(mark)}
+        recorder.paths_caused((root / "begin").unlink)
+        return paths - {"begin"}
+
+    def edit(text: str, *paths: str) -> None:
+        rules.write_text(text)
+        for path in paths:
+            full = root / path
+            shutil.rmtree(full) if full.is_dir() else full.unlink()
+
+    rules.write_text("/ignored\n/a/folder\n/a/file\n/kept\n")
+    time.sleep(0.1)  # so that the times of what lies there are older than those of what follows
+    with Recorder(root) as recorder:
+        recorder.flush()
+        assert caused_while_held(recorder, lambda: edit("/kept\n", "ignored/f", "a/folder", "a/file")) == {
+            "ignored",
+            "ignored/deep/f",  # the folder changed while it was ignored: what is in it may be something else
+            "a/folder",
+            "a/file",
+        }
+        assert recorder.paths_caused(lambda: (root / "ignored/deep/f").unlink()) == {"ignored/deep/f"}
+        assert caused_while_held(recorder, lambda: edit("")) == set()
+        assert recorder.paths_caused(lambda: (root / "kept/f").unlink()) == {"kept/f"}
+
+
+@pytest.mark.parametrize("poll", [None, 0.02])
+def test_a_rules_file_that_ignores_itself_goes(root: Path, poll: float | None) -> None:
+    for folder in ("a", "b", "c"):
+        (root / folder).mkdir()
+    for folder in ("a", "b"):
+        (root / folder / ".gitignore").write_text("*\n")
+    (root / "c/.gitignore").write_text("x\n")
+    with Recorder(root, poll=poll) as recorder:
+        recorder.flush()
+        assert recorder.paths_caused(lambda: (root / "a/.gitignore").unlink()) == {"a/.gitignore"}
+        shutil.rmtree(root / "b")
+        recorder.wait_for("b/.gitignore")
+        assert recorder.paths_caused(lambda: (root / "c/.gitignore").write_text("*\n")) <= {"c/.gitignore"}
+        assert recorder.paths_caused(lambda: (root / "c/.gitignore").unlink()) == {"c/.gitignore"}
 
 
 def test_the_excludes_of_git_edited_while_running(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
