@@ -25,6 +25,7 @@ from devmount.watch.writes import Writes
 
 CLOCK_SLACK = 0.02  # seconds; a file's times are those of the kernel's last tick
 FRESH = 0.1  # seconds; a file that was written so shortly ago may still be written
+GONE = In.IN_DELETE | In.IN_MOVED_FROM
 PLACED = In.IN_CREATE | In.IN_DELETE | In.IN_MOVE | In.IN_DELETE_SELF | In.IN_MOVE_SELF
 WHOLE = PLACED | In.IN_CLOSE_WRITE | In.IN_ATTRIB  # after which a rules file is worth reading
 
@@ -138,8 +139,7 @@ class Inotify:
             before: the rules as they were.
         """
         since = self._descriptor.empty_at - CLOCK_SLACK
-        seen: set[str] = set()
-        fresh: set[str] = set()
+        seen, fresh = set[str](), set[str]()
 
         def enter(path: str) -> bool:
             seen.add(path)
@@ -168,9 +168,7 @@ class Inotify:
     def _compare(self, at: float) -> None:
         """After events were lost."""
         self._writes.forget("")
-        before = self._tree.rules()
-        self._tree.read_outer_rules()
-        self._look("", before, at, lost=True)
+        self._look("", self._tree.read_outer_rules(), at, lost=True)
         self._named_differ(list(self._targets.named), at)
 
     # the descriptor's callbacks
@@ -208,8 +206,7 @@ class Inotify:
             before = self._tree.rules()
             self._tree.read_rules(folder)
             if not counts and not self._tree.is_ignored(path, False):  # it no longer ignores itself
-                gone = mask & (In.IN_DELETE | In.IN_MOVED_FROM)
-                self._deliver(FileChange(path, Kind.DELETED if gone else Kind.MODIFIED, at))
+                self._deliver(FileChange(path, Kind.DELETED if mask & GONE else Kind.MODIFIED, at))
             self._look(folder, before, at)
 
     def _targets_changed(self, meanings: set[Meaning], event: InotifyEvent, path: str | None, at: float) -> bool:
@@ -226,10 +223,7 @@ class Inotify:
                     self._root_lost()
                     return False
             elif target in self._targets.rules:
-                if mask & WHOLE and self._targets.differing([target]):
-                    before = self._tree.rules()
-                    self._tree.read_outer_rules()
-                    self._look("", before, at)
+                self._rules_differ([target] if mask & WHOLE else [], at)
             elif not meaning.itself or mask & In.IN_ISDIR:
                 self._named_differ([target], at)
             else:
@@ -239,7 +233,12 @@ class Inotify:
         if mask & PLACED:
             self._targets.refresh()
             self._named_differ([meaning.target for meaning in meanings if meaning.target in self._targets.named], at)
+            self._rules_differ([meaning.target for meaning in meanings if meaning.target in self._targets.rules], at)
         return True
+
+    def _rules_differ(self, targets: list[str], at: float) -> None:
+        if self._targets.differing(targets):
+            self._look("", self._tree.read_outer_rules(), at)
 
     def _named_differ(self, targets: list[str], at: float) -> None:
         for target in self._targets.differing(targets):
@@ -272,7 +271,7 @@ class Inotify:
             kind = Kind.MOVED if counted else Kind.MODIFIED if source else Kind.CREATED
             self._deliver(FileChange(path, kind, at, source=source, replaces=True))
             self._look_at_link(path)
-        elif mask & (In.IN_DELETE | In.IN_MOVED_FROM):
+        elif mask & GONE:
             self._writes.end(path)
             self._deliver(FileChange(path, Kind.DELETED, at))
             return

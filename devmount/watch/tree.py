@@ -60,11 +60,16 @@ class Tree:
         self.rule_files = [*self._excludes, *(folder / RULES_FILE for folder in self._outer)]
         self.read_outer_rules()
 
-    def read_outer_rules(self) -> None:
-        """Read all of ``rule_files`` again: those behind the rules files, and the rules files above the project."""
+    def read_outer_rules(self) -> Ignore:
+        """Read all of ``rule_files`` again: those behind the rules files, and the rules files above the project.
+
+        Returns the rules as they were.
+        """
+        before = self.rules()
         self._rules.set_excludes([text for path in self._excludes if (text := _read(path, links=True))])
         for folder in self._outer:
             self._rules.set_rules(_relative(folder, self._outer_from), _read(folder / RULES_FILE))
+        return before
 
     def rules(self) -> Ignore:
         """The rules as they are now, for later."""

@@ -12,6 +12,7 @@ import pytest
 from watchdog.observers.inotify_c import InotifyEvent
 
 from devmount.events import Kind
+from devmount.watch.targets import Targets
 from devmount.watch.watches import Descriptor
 from tests.watch.elsewhere import run_as_somebody
 from tests.watch.recorder import Recorder, kernel_watches
@@ -315,6 +316,25 @@ def test_the_excludes_of_git_edited_while_running(root: Path, tmp_path: Path, mo
         recorder.caused(lambda: (tmp_path / "dotfiles").write_text("*.three\n"))
         assert recorder.paths_caused(lambda: (root / "b.two").touch()) == {"b.two"}
         assert recorder.paths_caused(lambda: (root / "b.three").touch()) == set()
+
+
+def test_excludes_of_git_that_come_before_their_folder_is_watched(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", os.fspath(tmp_path / "config"))
+    subprocess.run(["git", "init", "--quiet", root], check=True)
+    refresh = Targets.refresh
+
+    def late(self: Targets) -> None:
+        if (tmp_path / "config/git").is_dir():
+            (tmp_path / "config/git/ignore").write_text("*.one\n")
+        refresh(self)
+
+    with Recorder(root) as recorder:
+        with monkeypatch.context() as patch:
+            patch.setattr(Targets, "refresh", late)
+            recorder.caused(lambda: (tmp_path / "config/git").mkdir(parents=True))
+        assert recorder.paths_caused(lambda: (root / "a.one").touch()) == set()
 
 
 def test_a_rules_file_above_the_project_edited_while_running(root: Path) -> None:
