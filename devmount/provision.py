@@ -70,7 +70,10 @@ class Provision:
             for service in services
             if (image := images.inspect(self._engine, images.image_name(self.project, service))) is not None
         }
-        for line in first_use.ensure(self._engine, self.project, services, found, self._host, self._patience()):
+        told = first_use.ensure(
+            self._engine, self.project, services, found, self._host, self._patience(), self._progress
+        )
+        for line in told:
             self._emit(events.Warning(time=time.time(), message=line))
         self._engine.ensure_network(self.project)
 

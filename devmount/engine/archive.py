@@ -1,5 +1,6 @@
 """Engine calls for volumes: the files below a path of a container as a tar stream, both ways; who uses a volume."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from typing import Any
 from devmount.engine.engine import Engine, explained
 
 CHUNK = 1 << 20  # bytes asked for at once
+SIZES_BUSY = "a disk usage operation is already running"  # what the engine says of a second one
+SIZES_INTERVAL = 0.1  # seconds between two tries
+SIZES_SECONDS = 120.0  # for one's turn to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +132,18 @@ def volumes(engine: Engine, label: str | None = None) -> list[dict[str, Any]]:
 
 
 def sizes(engine: Engine) -> dict[str, int]:
-    """Bytes on disk by volume name, where the driver tells. The engine walks its volumes: slow where they are big."""
+    """Bytes on disk by volume name, where the driver tells. The engine walks its volumes: slow where they are big.
+
+    Docker 20.10 refuses to do so for two at a time, so the second waits for its turn.
+    """
+    url = engine.client._url("/system/df")
+    deadline = time.monotonic() + SIZES_SECONDS
     with explained("the engine does not tell the volumes' sizes"):
-        url = engine.client._url("/system/df")
-        response = engine.client.get(url, params={"type": "volume"}, timeout=None)
+        while True:
+            response = engine.client.get(url, params={"type": "volume"}, timeout=None)
+            if response.ok or SIZES_BUSY not in response.text or time.monotonic() > deadline:
+                break
+            time.sleep(SIZES_INTERVAL)
         rows = engine.client._result(response, json=True).get("Volumes") or []
     found = {row["Name"]: int((row.get("UsageData") or {}).get("Size", -1)) for row in rows}
     return {name: size for name, size in found.items() if size >= 0}

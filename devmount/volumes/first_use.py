@@ -32,12 +32,14 @@ def ensure(
     images: Images,
     host: specs.Host,
     wait: Callable[[str], None],
+    begin: Callable[[Service, str], None],
 ) -> list[str]:
     """Make the volumes that these services mount; a line for each thing that a person should know.
 
     Args:
         services: in the order in which they start: the first whose image has something at a volume's place fills it.
         wait: called, with the id of the process, as long as another devmount works on the project's volumes.
+        begin: called with what takes a while with many files, and for which service, before it is done.
 
     Raises:
         DevmountError: a volume cannot be made, is external and missing, or has another driver or other options.
@@ -60,6 +62,7 @@ def ensure(
                 told += _superseded(engine, project, volume)
             if owner is not None and (found is None or _is_unused(engine, project, found)):
                 mounting = [service for service in services if name in service.volumes()]
+                begin(mounting[0], f"filling the volume {name} with what the image has for it")
                 _fill(engine, project, volume, mounting, images, owner)
             else:
                 engine.ensure_volume(project, volume)

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,14 +81,25 @@ def test_a_new_volumes_content_is_given_to_the_hosts_user(
     if not has_chown:
         monkeypatch.setattr(first_use, "CHOWN", ("no-such-chown",))
     host = specs.Host(4321, 5432, rootless=engine.is_rootless())
+    begun: list[str] = []
     for _ in range(2):
-        told = first_use.ensure(engine, project, [service], {"app": image}, host, lambda holder: None)
+        told = first_use.ensure(
+            engine, project, [service], {"app": image}, host, lambda holder: None, lambda _, step: begun.append(step)
+        )
         assert told == []
+    assert len(begun) == (0 if host.rootless else 1)
     script = "cd /etc/cron.daily && stat -c '%u:%g %a' . dpkg; ls"
     said = output(engine, begin(script, mounts=(place,), host=host))
     owner = "0:0" if host.rootless else "4321:5432"
     assert said == [f"{owner} 755", f"{owner} 755", *sorted(said[2:])]
     assert "dpkg" in said[2:]
+
+
+def test_sizes_are_told_to_several_at_once(engine: Engine, project: Project) -> None:
+    engine.ensure_volume(project, project.volumes["data"])
+    with ThreadPoolExecutor(4) as pool:
+        for sizes in pool.map(lambda _: archive.sizes(engine), range(8)):
+            assert sizes[project.volumes["data"].engine_name] == 0
 
 
 def test_an_external_volume_must_be_there(engine: Engine, project: Project) -> None:
