@@ -1,4 +1,4 @@
-"""What every test has: folders of its own for what devmount keeps for a user, apart from the caller's."""
+"""What every test has: a folder of its own for the word that devmount keeps for a user, apart from the caller's."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,8 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The user's word and their backups (XDG Base Directory Specification) go into folders of the tests' own."""
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """XDG_STATE_HOME alone: Podman keeps its own files by XDG_DATA_HOME, and must find them again."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("XDG_STATE_HOME", "XDG_DATA_HOME"):
-            patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield

@@ -83,7 +83,8 @@ class Rootless:
                 "CONTAINERS_STORAGE_CONF": str(self.home / "conf" / "storage.conf"),
             }
         )
-        return {key: value for key, value in given.items() if key not in ("DOCKER_HOST", "DEVMOUNT_ENGINE")}
+        others = ("DOCKER_HOST", "DEVMOUNT_ENGINE", "XDG_STATE_HOME", "XDG_DATA_HOME")
+        return {key: value for key, value in given.items() if key not in others}
 
     def run(self, script: str, *arguments: str, timeout: float) -> subprocess.CompletedProcess[str]:
         """Run a shell script as the user, in a namespace of its own that ends with it; ``timeout`` in seconds."""
