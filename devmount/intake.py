@@ -1,5 +1,6 @@
 """From changes to what is to be acted on now: settled, held while git works, without loops and, if asked, echoes."""
 
+import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from devmount.events import FileChange
 from devmount.loops import LoopGuard
 from devmount.model import Watch
 from devmount.settle import Batch, Settler
-from devmount.watch import Contents, index_lock, work_tree
+from devmount.watch import Contents, Reads, index_lock, work_tree
 
 GIT_POLL = 0.05  # seconds between two looks at git's lock while it holds a batch
 
@@ -38,7 +39,8 @@ class Intake:
     def __init__(self, watch: Watch, root: Path) -> None:
         self._root = root
         self._settler = Settler(watch.settle)
-        self._guard = LoopGuard()
+        self._reads = Reads(os.fspath(root), tells=not watch.poll)
+        self._guard = LoopGuard(self._reads)
         self._contents = Contents(root) if watch.skip_same_content else None
         self._git = work_tree(root)
         self._stale_lock: tuple[Path, int] | None = None
@@ -81,7 +83,8 @@ class Intake:
         warnings += more
         acted_on = batch
         if self._contents is not None:
-            same = self._contents.unchanged(batch.changes)
+            with self._reads.disregarding():
+                same = self._contents.unchanged(batch.changes)
             if not has_failed:
                 acted_on = replace(batch, changes=tuple(one for one in batch.changes if one.path not in same))
         return (Taken(batch, acted_on) if batch.changes else None), warnings
@@ -96,6 +99,10 @@ class Intake:
         self._guard.reset()
         self._settler.settle = watch.settle
         self._contents = Contents(self._root) if watch.skip_same_content else None
+
+    def close(self) -> None:
+        """Let go of what the kernel keeps for it."""
+        self._reads.close()
 
 
 def _lock_stays(lock: Path, now: float) -> events.Warning:

@@ -2,15 +2,18 @@
 
 A path that changes within a second of the program's start, a few starts in a row, is suspected, and so is one that
 changes after start upon start with the same delay. Files made anew are taken together by their folder and suffix: a
-log may have the time in its name. The changes of a suspect wait. One reload after a quiet time tells who wrote it: if
-it changes at once again it was the program, and it is held off until the user asks for a restart; if not, it was a
-person who saves often or a generator outside, and nothing was lost.
+log may have the time in its name. But scripts that save, look and save again do just that. What tells them apart is
+whether anyone reads the file. A program's log or database is only written; then few are enough, its changes wait, and
+one reload after a quiet time tells: if it changes at once again and is still unread, it is held off until someone reads
+it or the user asks for a restart. What is read may be a person's: it takes many, most if it is source code, but few if
+it changes sooner than anyone can have looked; and then it only waits, each time longer, and is never held off.
 """
 
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from devmount import events
 from devmount.events import FileChange, Kind
@@ -21,20 +24,46 @@ EARLY = 0.25  # seconds before it: of a start one hears a little later than of w
 IN_A_ROW = 3
 ALIKE = 0.25  # seconds by which delays of a program that does the same at every start differ at most
 ALIKE_IN_A_ROW = 5  # a person may hit that twice, hardly five times
+READ_IN_A_ROW = 12  # a script may, with a file that is read
+CODE_IN_A_ROW = 100  # and with code most of all, which programs hardly write
+UNREAD = 2  # starts in a row that nobody has read it in, before it counts as only written
 LONGEST_DELAY = 60.0  # seconds after a start; what comes later is not laid to it
+AT_ONCE = 0.05  # seconds after the start, in which nobody can have looked and saved again
 QUIET = 3.0  # seconds without a change of the suspect, before the reload that tells
+LONGEST_QUIET = 60.0
 TELL = 10.0  # seconds of waiting after which the user is told
+# fmt: off
+CODE = frozenset({
+    ".bash", ".c", ".cc", ".cfg", ".clj", ".conf", ".cpp", ".cs", ".css", ".dart", ".erb", ".erl", ".ex", ".exs",
+    ".go", ".h", ".hpp", ".hs", ".htm", ".html", ".ini", ".java", ".jl", ".js", ".jsx", ".kt", ".less", ".lua",
+    ".mjs", ".ml", ".php", ".pl", ".pm", ".proto", ".py", ".pyi", ".r", ".rb", ".rs", ".sass", ".scala", ".scss", ".sh",
+    ".sql", ".svelte", ".swift", ".tmpl", ".toml", ".ts", ".tsx", ".twig", ".vue", ".xml", ".yaml", ".yml", ".zig",
+})
+# fmt: on
+
+
+class Reads(Protocol):
+    """Knows which files were read. A key is a path, or FOLDER/*SUFFIX for all files like that."""
+
+    def was_read(self, key: str) -> bool:
+        """Whether it was read since this was last asked; True too where nobody knows, as the first time."""
+
+    def forget(self, key: str) -> None:
+        """Nobody will ask about it any more."""
 
 
 @dataclass(slots=True)
 class _Suspect:
-    shown: str  # as an ignore pattern, without the slash before it
+    key: str  # as an ignore pattern, without the slash before it
     last_start: float = -1.0
     delay: float = -1.0  # from the last start to its first change
     soon: int = 0  # starts in a row
     alike: int = 0
+    unread: int = 0  # starts in a row
+    at_once: int = 0  # starts in a row
     waiting: dict[str, FileChange] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)  # the paths that it stands for
+    quiet: float = QUIET
     since: float = 0.0
     due: float = 0.0
     told: bool = False
@@ -46,11 +75,23 @@ class _Suspect:
     def matters(self) -> bool:
         return bool(self.held_off or self.tried or self.waiting)
 
+    @property
+    def is_in_a_row(self) -> bool:
+        """Whether it has changed after enough starts in a row to be suspected."""
+        if self.unread >= UNREAD or self.at_once >= IN_A_ROW:
+            return self.soon > IN_A_ROW or self.alike >= ALIKE_IN_A_ROW
+        return max(self.soon, self.alike) > (CODE_IN_A_ROW if self._is_code else READ_IN_A_ROW)
+
+    @property
+    def _is_code(self) -> bool:
+        return os.path.splitext(self.key)[1].lower() in CODE
+
 
 class LoopGuard:
     """Knows what each path did after the last starts. Time is ``time.monotonic`` seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
         self._suspects: dict[str, _Suspect] = {}
         self._waiting: dict[str, _Suspect] = {}
         self._start = -1.0
@@ -67,47 +108,38 @@ class LoopGuard:
         for suspect, by_name in ((self._suspects.get(path), True), (self._suspects.get(_made_anew(change)), False)):
             if suspect is None or not (by_name or change.kind is Kind.CREATED or path in suspect.made):
                 continue
-            if suspect.held_off:
+            if suspect.held_off and not self._let_go(suspect):
                 suspect.made.add(path)
                 return True
             if suspect.waiting:
                 suspect.made.add(path)
-                suspect.waiting[path], suspect.due = change, now + QUIET
+                suspect.waiting[path], suspect.due = change, now + suspect.quiet
                 return True
         return False
 
     def hold_off(self, batch: Batch, now: float, last_start: float) -> tuple[Batch, list[events.Warning]]:
-        """The batch without what is held off, and what to tell the user.
+        """The batch without what waits or is held off, and what to tell the user.
 
         Args:
             last_start: when a program was last started.
         """
         if last_start != self._start:  # only what changed after the last start too can be in a row
-            self._suspects = {
-                key: one for key, one in self._suspects.items() if one.matters or one.last_start == self._start
-            }
+            for key, one in list(self._suspects.items()):
+                if not one.matters and one.last_start != self._start:
+                    self._forget(key)
             self._start = last_start
         kept = []
-        warnings = []
+        warnings: list[events.Warning] = []
         for change in batch.changes:
             key = _made_anew(change) if change.kind is Kind.CREATED else change.path
             suspect = self._suspects.setdefault(key, _Suspect(key))
             if change.path in suspect.passing:
                 suspect.passing.discard(change.path)
                 kept.append(change)
-            elif not suspect.held_off and self._may_pass(suspect, _delay(batch, change, last_start)):
+            elif self._may_pass(suspect, change, batch):
                 kept.append(change)
-            elif suspect.tried:
-                suspect.made.add(change.path)
-                if not suspect.held_off:
-                    suspect.held_off = self._holds = True
-                    warnings.append(_written_by_program(suspect.shown))
             else:
-                if not suspect.waiting:
-                    suspect.since = now
-                    self._waiting[key] = suspect
-                suspect.made.add(change.path)
-                suspect.waiting[change.path], suspect.due = change, now + QUIET
+                warnings += self._keep_back(suspect, change, now)
         return replace(batch, changes=tuple(kept)), warnings
 
     def deadline(self) -> float | None:
@@ -128,12 +160,13 @@ class LoopGuard:
                 del self._waiting[key]
             elif suspect.since + TELL <= now and not suspect.told:
                 suspect.told = True
-                warnings.append(_changes_on_and_on(suspect.shown))
+                warnings.append(_changes_on_and_on(suspect.key))
         return found, warnings
 
     def reset(self) -> None:
         """Forget everything: the user asked for a restart, or the rules are others now."""
-        self._suspects.clear()
+        for key in list(self._suspects):
+            self._forget(key)
         self._waiting.clear()
         self._holds = False
 
@@ -141,26 +174,70 @@ class LoopGuard:
         for suspect in self._waiting.values():
             yield suspect.due if suspect.told else min(suspect.due, suspect.since + TELL)
 
-    def _may_pass(self, suspect: _Suspect, delay: float) -> bool:
-        if suspect.waiting:
+    def _forget(self, key: str) -> None:
+        del self._suspects[key]
+        self._reads.forget(key)
+
+    def _may_pass(self, suspect: _Suspect, change: FileChange, batch: Batch) -> bool:
+        if suspect.waiting or (suspect.held_off and not self._let_go(suspect)):
             return False
+        first = batch.first.get(change.path, change.at)
+        delay = _delay(change, first, self._start)
         soon = 0 <= delay <= SOON
         alike = 0 <= delay <= LONGEST_DELAY and abs(delay - suspect.delay) <= ALIKE
         if suspect.last_start != self._start:
             suspect.last_start, suspect.delay = self._start, delay
             suspect.soon = suspect.soon + 1 if soon else 0
             suspect.alike = suspect.alike + 1 if alike else 0
+            suspect.at_once = suspect.at_once + 1 if 0 <= delay <= AT_ONCE else 0
+            self._weigh(suspect)
         if suspect.tried:
             suspect.tried = soon or alike
             return not suspect.tried
-        return suspect.soon <= IN_A_ROW and suspect.alike < ALIKE_IN_A_ROW
+        return not suspect.is_in_a_row
+
+    def _weigh(self, suspect: _Suspect) -> None:
+        """See, of one that is in a row, whether it was read between these two starts."""
+        row = max(suspect.soon, suspect.alike)
+        if row > 1:
+            suspect.unread = 0 if self._reads.was_read(suspect.key) else suspect.unread + 1
+        elif row == 0:
+            suspect.unread = 0
+            suspect.quiet, suspect.told = QUIET, False
+            self._reads.forget(suspect.key)
+
+    def _keep_back(self, suspect: _Suspect, change: FileChange, now: float) -> Iterator[events.Warning]:
+        suspect.made.add(change.path)
+        if suspect.held_off:
+            return
+        if suspect.tried and suspect.unread:
+            suspect.held_off = self._holds = True
+            yield _written_by_program(suspect.key)
+            return
+        if not suspect.waiting:
+            if suspect.tried:
+                suspect.quiet = min(suspect.quiet * 2, LONGEST_QUIET)
+                if not suspect.told:
+                    suspect.told = True
+                    yield _after_every_start(suspect.key)
+            suspect.since = now
+            self._waiting[suspect.key] = suspect
+        suspect.waiting[change.path], suspect.due = change, now + suspect.quiet
+
+    def _let_go(self, suspect: _Suspect) -> bool:
+        """Whether one that was held off has been read, so that it means something to someone."""
+        if not self._reads.was_read(suspect.key):
+            return False
+        suspect.held_off = suspect.tried = False
+        suspect.made.clear()
+        suspect.soon, suspect.alike, suspect.unread = IN_A_ROW, 0, UNREAD - 1  # it may be held off sooner than before
+        self._holds = any(one.held_off for one in self._suspects.values())
+        return True
 
 
-def _delay(batch: Batch, change: FileChange, start: float) -> float:
-    """Seconds from the start to the first change after it; negative if all came before."""
-    if change.at < start - EARLY:
-        return change.at - start
-    return max(0.0, batch.first.get(change.path, change.at) - start)
+def _delay(change: FileChange, first: float, start: float) -> float:
+    """Seconds from the start to the ``first`` change after it; negative if all came before."""
+    return change.at - start if change.at < start - EARLY else max(0.0, first - start)
 
 
 def _made_anew(change: FileChange) -> str:
@@ -168,17 +245,21 @@ def _made_anew(change: FileChange) -> str:
     return os.path.join(os.path.dirname(change.path), "*" + os.path.splitext(change.path)[1])
 
 
-def _written_by_program(shown: str) -> events.Warning:
-    return events.Warning(
-        time=time.time(),
-        message=f"{shown} is written by the program itself at every start; its changes no longer reload it",
-        hint=f'add it to a .gitignore, or to the project file: [watch] ignore = ["/{shown}"]',
-    )
+def _written_by_program(pattern: str) -> events.Warning:
+    return _warning(pattern, "is written by the program itself at every start; its changes no longer reload it")
 
 
-def _changes_on_and_on(shown: str) -> events.Warning:
+def _after_every_start(pattern: str) -> events.Warning:
+    return _warning(pattern, "changes after every start, as if the program wrote it; it is reloaded ever more seldom")
+
+
+def _changes_on_and_on(pattern: str) -> events.Warning:
+    return _warning(pattern, f"changes on and on; it reloads when it has been left alone for {QUIET:g} s")
+
+
+def _warning(pattern: str, does: str) -> events.Warning:
     return events.Warning(
         time=time.time(),
-        message=f"{shown} changes on and on; it reloads when it has been left alone for {QUIET:g} s",
-        hint=f'if it need not: add it to a .gitignore, or to the project file: [watch] ignore = ["/{shown}"]',
+        message=f"{pattern} {does}",
+        hint=f'if it need not reload: add it to a .gitignore, or to the project file: [watch] ignore = ["/{pattern}"]',
     )

@@ -85,6 +85,7 @@ class Session:
             return self._stop(worker)
         finally:
             self._watcher.stop()
+            self._intake.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
