@@ -25,7 +25,7 @@ from tests.harness import COMMAND, docker, environment, save
 
 RESULTS = Path(__file__).with_name("results.md")
 REST = 0.3  # seconds between two measurements, so that one way's work is over when the next is measured
-SHOW_SECONDS = 30.0
+SHOW_SECONDS = 15.0
 UP_ROUNDS = 5
 VERSION_ROUNDS = 15
 
@@ -56,11 +56,11 @@ def until_shown(port: int, text: str, began: float) -> float:
     """Milliseconds from ``began`` (``time.perf_counter``) until the page shows ``text``.
 
     Raises:
-        TimeoutError: it did not within 30 s.
+        TimeoutError: it did not within ``SHOW_SECONDS``.
     """
     while shown(port) != text:
         if time.perf_counter() - began > SHOW_SECONDS:
-            raise TimeoutError(f"port {port} does not show {text!r}")
+            raise TimeoutError(f"{text!r} does not show within {SHOW_SECONDS:g} s")
         time.sleep(0.001)
     return (time.perf_counter() - began) * 1000
 
@@ -102,9 +102,14 @@ def reloads(folder: Path, rounds: int) -> tuple[dict[str, list[float]], list[flo
         for turn in range(rounds + 1):  # the first warms up and is not counted
             for way in ways:
                 time.sleep(REST)
-                taken = measure(way, f"round {turn}")
-                if turn:
-                    times[way.title].append(taken)
+                try:
+                    taken = measure(way, f"round {turn}")
+                except TimeoutError as error:
+                    notes.append(f"{way.title}: a save was not taken up ({error}).")
+                    print(notes[-1], flush=True)
+                else:
+                    if turn:
+                        times[way.title].append(taken)
             print(f"round {turn} of {rounds}", flush=True)
         session = next(way for way in ways if isinstance(way, Devmount))
         to_signal = [float(row["milliseconds"]) for row in session.up.all("reload")][1:]
