@@ -107,6 +107,7 @@ class Process:
             DevmountError: the engine cannot start it.
         """
         self.lines.clear()
+        self._pid = None  # the program of another container often has the same one
         self.attach(container)
         generation = self.generation
         self._engine.start(container.id, container.name)

@@ -77,6 +77,26 @@ def test_a_restart_stops_the_program_with_its_signal_and_starts_it_in_the_same_c
     assert process.container == before
 
 
+def test_the_same_pid_in_another_container_is_another_start(
+    start: Start, engine: Engine, inbox: "SimpleQueue[events.Event]"
+) -> None:
+    process = start(LOOP)
+    line(inbox, "hello")
+    process.mark(State.STOPPED)
+    process.detach()
+    engine.remove(process.need().id)
+    other = start(LOOP)
+    line(inbox, "hello")
+    other.mark(State.STOPPED)
+    other.detach()
+    engine.kill(other.need().id)
+    engine.wait(other.need().id)
+    generation = process.generation
+    process.mark(State.STARTING)
+    process.run(engine.inspect(other.need().id))
+    assert process.generation == generation + 1
+
+
 def test_a_crash_leaves_the_container_up_and_is_reported(
     engine: Engine, start: Start, inbox: "SimpleQueue[events.Event]"
 ) -> None:
