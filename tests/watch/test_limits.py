@@ -1,7 +1,10 @@
 """The kernel's limits, file systems that send no events, and defects of ours: never silence."""
 
 import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,10 +65,10 @@ import threading
 from devmount.watch.watches import Descriptor
 
 QUEUE = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
-FILES = 200
-for folder in range(FILES // 10):
+FILES = 200_000
+for folder in range(FILES // 100):
     (root / f"d{folder}").mkdir()
-    for number in range(10):
+    for number in range(100):
         (root / f"d{folder}/f{number}").write_text("1")
 (root / "gone").mkdir()
 (root / "gone/f").write_text("1")
@@ -133,9 +136,11 @@ def test_no_more_instances(root: Path) -> None:
 
 
 @limited
-def test_a_queue_that_overflows(root: Path) -> None:
+def test_a_queue_that_overflows() -> None:
     """The disk tells what changed, when the kernel cannot; folders that came and moved meanwhile are watched."""
-    run_with_limits({}, OVERFLOW, root)
+    memory = "/dev/shm"
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        run_with_limits({}, OVERFLOW, Path(folder))
 
 
 def test_looking_because_the_file_says_so(root: Path) -> None:
@@ -254,6 +259,34 @@ def test_polling_is_proposed_where_events_may_not_come(nine_p: Path) -> None:
         assert "poll = true" in warning.hint
     with Recorder(nine_p, poll=0.02) as recorder:
         recorder.flush()
+        assert recorder.warnings == []
+
+
+@pytest.fixture
+def bound(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """A folder, and a mount through FUSE that shows what is in it."""
+    if shutil.which("bindfs") is None or os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
+        pytest.skip("takes bindfs, /dev/fuse and root")
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    subprocess.run(["bindfs", there, here], check=True, timeout=60)
+    yield there, here
+    subprocess.run(["umount", "--lazy", here], check=True, timeout=60)
+
+
+def test_what_is_changed_behind_a_fuse_mount_is_seen_by_looking(bound: tuple[Path, Path]) -> None:
+    there, here = bound
+    (there / "f").write_text("1")
+    with Recorder(here) as recorder:
+        assert recorder.wait_for_warning("the project lies on fuse").hint is not None
+        assert recorder.paths_caused(lambda: (here / "f").write_text("22")) == {"f"}
+        assert recorder.paths_caused(lambda: (there / "f").write_text("333")) == set()  # so the warning is right
+    with Recorder(here, poll=0.02) as recorder:
+        recorder.flush()
+        mark = recorder.mark()
+        (there / "f").write_text("4444")
+        recorder.wait_for("f", mark)
         assert recorder.warnings == []
 
 
