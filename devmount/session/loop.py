@@ -20,16 +20,14 @@ from devmount.errors import EXIT_FAILED, EXIT_INTERRUPTED, ConfigError, Devmount
 from devmount.intake import Intake
 from devmount.model import Action, Project, Service
 from devmount.process import State
-from devmount.provision import Cancelled
 from devmount.rules import Plan, plan
 from devmount.session.messages import Anew, Ask, Done, Interrupted, Lost, Message, Order
-from devmount.session.sources import moved_binds, named_files, project_files
+from devmount.session.sources import moved_binds, named_files, own_outputs, project_files
+from devmount.session.worker import Worker
 from devmount.watch import Watcher
 
 STOP_GRACE = 0.5  # seconds that an action under way gets to notice that the session stops
 AT_ONCE = 256  # messages taken out before the next look at what is due
-
-Job = Callable[[], None]
 
 
 class Session:
@@ -63,9 +61,7 @@ class Session:
         self._intake = Intake(project.watch, project.root)
         self._watcher = self._make_watcher()
         self._watch = watch
-        self._jobs: SimpleQueue[tuple[Job, bool] | None] = SimpleQueue()
-        self._busy = False
-        self._waiting: list[Job] = []
+        self._worker = Worker(self.inbox.put)
         self._paused = False
         self._exit: int | None = None
 
@@ -74,15 +70,14 @@ class Session:
         handlers = {
             number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         }
-        worker = threading.Thread(target=self._work, name="worker", daemon=True)
-        worker.start()
+        self._worker.start()
         try:
             if self._watch:
                 self._watcher.start()  # before the containers, so that no change made during their start is missed
-            self._give(self._start, fatal=True)
+            self._worker.give(self._start, fatal=True)
             while self._exit is None:
                 self._step()
-            return self._stop(worker)
+            return self._stop()
         finally:
             self._watcher.stop()
             self._intake.close()
@@ -110,13 +105,13 @@ class Session:
     def _timeout(self) -> float | None:
         """Seconds until a batch is due; None while there is none, or nothing could be done with it."""
         deadline = self._intake.deadline()
-        if deadline is None or self._busy or self._paused:
+        if deadline is None or self._worker.is_busy or self._paused:
             return None
         return max(0.0, deadline - time.monotonic())
 
     def _take(self, message: Message) -> None:
         if isinstance(message, events.FileChange):
-            self._intake.add(message, time.monotonic(), is_reloading=self._busy)
+            self._intake.add(message, time.monotonic(), is_reloading=self._worker.is_busy)
         elif isinstance(message, events.Event):
             self._show(message)
         elif isinstance(message, Done):
@@ -126,14 +121,14 @@ class Session:
         elif isinstance(message, Anew):
             self._intake.reset(self._project.watch)
         elif isinstance(message, Lost):
-            self._give(message.process.lost_channel)
+            self._worker.give(message.process.lost_channel)
         else:
             self._exit = EXIT_INTERRUPTED if message.signal == signal.SIGINT else 0
 
     def _settle(self) -> None:
         deadline = self._intake.deadline()
         now = time.monotonic()
-        if deadline is None or deadline > now or self._busy or self._paused:
+        if deadline is None or deadline > now or self._worker.is_busy or self._paused:
             return
         processes = self._actions.processes.values()
         began = max((process.began for process in processes), default=0.0)
@@ -157,7 +152,7 @@ class Session:
             made = replace(made, reread=True)  # it leads elsewhere now: that is another project, to be looked at anew
         if made.steps or made.reread:
             changed = (*(change.path for change in batch.changes if change.path in files), *moved)
-            self._give(lambda: self._carry_out(made, batch.newest, changed))
+            self._worker.give(lambda: self._carry_out(made, batch.newest, changed))
 
     def _present(self) -> list[Service]:
         """The services that a change may act on; not those that someone has stopped."""
@@ -209,7 +204,8 @@ class Session:
     def _make_watcher(self) -> Watcher:
         project = self._project
         watch = project.watch
-        return Watcher(project.root, watch.ignore, self.inbox.put, poll=watch.poll, named=named_files(project))
+        ignore = [*watch.ignore, *own_outputs(project.root)]
+        return Watcher(project.root, ignore, self.inbox.put, poll=watch.poll, named=named_files(project))
 
     # orders
 
@@ -230,7 +226,7 @@ class Session:
             if unknown:
                 ask.reply(DevmountError(f"there is no service {unknown[0]!r}", "", "see devmount ps"))
             else:
-                self._give(lambda: self._ordered(ask, names))
+                self._worker.give(lambda: self._ordered(ask, names))
             return
         ask.reply(None)
 
@@ -255,42 +251,16 @@ class Session:
             raise
         ask.reply(None)
 
-    # the worker
-
-    def _give(self, job: Job, *, fatal: bool = False) -> None:
-        if self._busy:
-            self._waiting.append(job)
-            return
-        self._busy = True
-        self._jobs.put((job, fatal))
-
-    def _work(self) -> None:
-        while (item := self._jobs.get()) is not None:
-            job, fatal = item
-            try:
-                job()
-            except Cancelled:
-                self.inbox.put(Done())
-            except DevmountError as error:
-                self.inbox.put(Done(error, fatal))
-            except Exception as error:
-                # a defect of ours; it must end the session in words, not leave it deaf
-                failure = DevmountError(f"internal error: {error!r}", "", "run again with --debug and report it")
-                failure.__cause__ = error
-                self.inbox.put(Done(failure, fatal=True))
-            else:
-                self.inbox.put(Done())
+    # what the worker reports
 
     def _done(self, done: Done) -> None:
-        self._busy = False
         if done.error is not None:
             self._intake.failed()
             for event in _error_events(done.error):
                 self._show(event)
             if done.fatal:
                 self._exit = done.error.exit_code or EXIT_FAILED
-        if self._waiting:
-            self._give(self._waiting.pop(0))
+        self._worker.next()
 
     def _report(self, error: DevmountError) -> None:
         for event in _error_events(error):
@@ -298,12 +268,12 @@ class Session:
 
     # the end
 
-    def _stop(self, worker: threading.Thread) -> int:
+    def _stop(self) -> int:
         """Stop what this session started. A second signal kills."""
         self._actions.provision.cancelled.set()
-        self._jobs.put(None)
+        self._worker.end()
         self._show(events.Stopping(time=time.time()))
-        stopper = threading.Thread(target=self._stop_all, args=(worker,), name="stop", daemon=True)
+        stopper = threading.Thread(target=self._stop_all, name="stop", daemon=True)
         stopper.start()
         killed = False
         while stopper.is_alive() or not self.inbox.empty():
@@ -322,13 +292,13 @@ class Session:
         assert self._exit is not None
         return self._exit
 
-    def _stop_all(self, worker: threading.Thread) -> None:
+    def _stop_all(self) -> None:
         """Stop; and what the worker was just about to start too, once it has ended."""
-        worker.join(STOP_GRACE)
+        self._worker.join(STOP_GRACE)
         if not self._keep:
             self._actions.stop(list(self._actions.started))
-        if worker.is_alive():
-            worker.join()
+        if self._worker.is_alive():
+            self._worker.join()
             if not self._keep:
                 self._actions.stop(list(self._actions.started))
 

@@ -1,6 +1,8 @@
-"""The files that a project is made from: a change of them means more than an edit of the program."""
+"""The files whose change means more than an edit of the program, since the project is made from them, or less."""
 
 import os
+import re
+import stat
 from pathlib import Path
 
 from devmount.config import LOCAL_NAME
@@ -26,6 +28,22 @@ def named_files(project: Project) -> frozenset[Path]:
             if mount.type is MountType.BIND and not os.path.isdir(mount.source)
         )
     return frozenset(path for path in named if path.parent.is_dir())
+
+
+def own_outputs(root: Path) -> list[str]:
+    """Patterns of the files in the folder that this process' output goes to: each line about a change changes them."""
+    found = []
+    for descriptor in (1, 2):
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                continue
+            path = os.readlink(f"/proc/self/fd/{descriptor}")  # proc(5)
+        except OSError:  # it is closed, or the system has no such folder
+            continue
+        relative = os.path.relpath(path, os.path.realpath(root))
+        if not relative.startswith("../"):
+            found.append("/" + re.sub(r"([\\*?\[ ])", r"\\\1", relative))
+    return found
 
 
 def moved_binds(project: Project) -> list[str]:

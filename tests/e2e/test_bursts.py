@@ -1,6 +1,8 @@
 """Many files at once, one file all the time, and a program that writes where it is watched."""
 
+import json
 import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -12,7 +14,7 @@ import pytest
 
 from devmount.loops import QUIET
 from tests.e2e.conftest import Make
-from tests.harness import Event, Up, save, wait_until
+from tests.harness import COMMAND, Event, Up, environment, save, wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -192,6 +194,30 @@ def test_a_script_that_saves_and_looks_over_and_over_is_never_kept_waiting(name:
         assert up.all("warning") == []
         assert max(row["milliseconds"] for row in reloads) < 1000 * QUIET  # none had to wait for a quiet time
         assert up.stop() == 130
+
+
+def test_output_that_goes_to_a_file_of_the_project_is_no_change(make: Make) -> None:
+    folder = make(APP, {"main.sh": "echo $(cat text); while :; do sleep 0.1; done", "text": "first"})
+    path = folder / "what [it] said.txt"
+
+    def has_said(event: str, **fields: str) -> bool:
+        return any(row.items() >= {"event": event, **fields}.items() for row in rows())
+
+    def rows() -> list[Event]:
+        return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    with path.open("w") as output:
+        up = subprocess.Popen([*COMMAND, "up", "--json"], cwd=folder, stdout=output, stderr=output, env=environment())
+    try:
+        wait_until(partial(has_said, "log", line="first"), BOUND)
+        for text in ("second", "third"):
+            save(folder / "text", text)
+            wait_until(partial(has_said, "log", line=text), BOUND)
+        changed = [[file["path"] for file in row["files"]] for row in rows() if row["event"] == "change"]
+        assert changed == [["text"], ["text"]]
+    finally:
+        up.send_signal(signal.SIGINT)
+        assert up.wait(BOUND) == 130
 
 
 def test_what_interpreters_and_test_runners_leave_behind_is_no_change(make: Make) -> None:
