@@ -1,12 +1,13 @@
 """Programs that write into their own mount must not reload themselves for ever. Pure.
 
-A path that changes within a second of the program's start, a few starts in a row, is suspected, and so is one that
-changes after start upon start with the same delay. Files made anew are taken together by their folder and suffix: a
-log may have the time in its name. But scripts that save, look and save again do just that. What tells them apart is
-whether anyone reads the file. A program's log or database is only written; then few are enough, its changes wait, and
-one reload after a quiet time tells: if it changes at once again and is still unread, it is held off until someone reads
-it or the user asks for a restart. What is read may be a person's: it takes many, most if it is source code, but few if
-it changes sooner than anyone can have looked; and then it only waits, each time longer, and is never held off.
+A path that changes within a second of the program's start, start upon start, is suspected, and so is one that changes
+with the same delay each time. Files made anew are taken together by their folder and suffix: a log may have the time
+in its name. But scripts that save, look and save again do just that. What tells them apart is whether anyone reads the
+file. A program's log or database is only written; then it takes few starts, its changes wait, and one reload after a
+quiet time tells: if it changes at once again and is still unread, it is held off until someone reads it or the user
+asks for a restart. What is read may be a person's: it takes many, most if it is source code, and then it only waits,
+each time longer, and is never held off. One that does not wait for the start, but goes on changing, waits until it is
+quiet in any case: that is a generator outside.
 """
 
 import os
@@ -21,14 +22,14 @@ from devmount.settle import Batch
 
 SOON = 1.0  # seconds after the start
 EARLY = 0.25  # seconds before it: of a start one hears a little later than of what the program does at once
-IN_A_ROW = 3
 ALIKE = 0.25  # seconds by which delays of a program that does the same at every start differ at most
-ALIKE_IN_A_ROW = 5  # a person may hit that twice, hardly five times
-READ_IN_A_ROW = 12  # a script may, with a file that is read
-CODE_IN_A_ROW = 100  # and with code most of all, which programs hardly write
-UNREAD = 2  # starts in a row that nobody has read it in, before it counts as only written
+UNREAD = 5  # starts in a row that nobody has read it in, before it counts as only written
+UNREAD_IN_A_ROW = 10  # starts after which it has changed, if it is only written; a person hardly comes so far
+READ_IN_A_ROW = 50  # if it is read; a script may come so far
+CODE_IN_A_ROW = 200  # and if it is code, which programs hardly write
+LOOKED_AT = (4, 20, 100)  # starts in a row, soon after which it has changed: then it is seen whether it goes on
+LOOK = 0.3  # seconds
 LONGEST_DELAY = 60.0  # seconds after a start; what comes later is not laid to it
-AT_ONCE = 0.05  # seconds after the start, in which nobody can have looked and saved again
 QUIET = 3.0  # seconds without a change of the suspect, before the reload that tells
 LONGEST_QUIET = 60.0
 TELL = 10.0  # seconds of waiting after which the user is told
@@ -60,13 +61,13 @@ class _Suspect:
     soon: int = 0  # starts in a row
     alike: int = 0
     unread: int = 0  # starts in a row
-    at_once: int = 0  # starts in a row
     waiting: dict[str, FileChange] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)  # the paths that it stands for
     quiet: float = QUIET
     since: float = 0.0
     due: float = 0.0
     told: bool = False
+    looked_at: bool = False  # whether it goes on changing without a start
     tried: bool = False  # the reload that tells has been made
     passing: set[str] = field(default_factory=set)  # changes on their way through
     held_off: bool = False
@@ -76,15 +77,17 @@ class _Suspect:
         return bool(self.held_off or self.tried or self.waiting)
 
     @property
-    def is_in_a_row(self) -> bool:
-        """Whether it has changed after enough starts in a row to be suspected."""
-        if self.unread >= UNREAD or self.at_once >= IN_A_ROW:
-            return self.soon > IN_A_ROW or self.alike >= ALIKE_IN_A_ROW
-        return max(self.soon, self.alike) > (CODE_IN_A_ROW if self._is_code else READ_IN_A_ROW)
+    def row(self) -> int:
+        """After how many starts in a row it has changed in the same way."""
+        return max(self.soon, self.alike)
 
     @property
-    def _is_code(self) -> bool:
-        return os.path.splitext(self.key)[1].lower() in CODE
+    def is_in_a_row(self) -> bool:
+        """Whether these are enough for it to be suspected."""
+        if self.unread >= UNREAD:
+            return self.row > UNREAD_IN_A_ROW
+        is_code = os.path.splitext(self.key)[1].lower() in CODE
+        return self.row > (CODE_IN_A_ROW if is_code else READ_IN_A_ROW)
 
 
 class LoopGuard:
@@ -113,6 +116,7 @@ class LoopGuard:
                 return True
             if suspect.waiting:
                 suspect.made.add(path)
+                suspect.looked_at = False
                 suspect.waiting[path], suspect.due = change, now + suspect.quiet
                 return True
         return False
@@ -156,7 +160,8 @@ class LoopGuard:
                 suspect.passing.update(suspect.waiting)
                 suspect.waiting.clear()
                 suspect.made.clear()
-                suspect.tried = True
+                suspect.tried = not suspect.looked_at
+                suspect.looked_at = False
                 del self._waiting[key]
             elif suspect.since + TELL <= now and not suspect.told:
                 suspect.told = True
@@ -189,19 +194,18 @@ class LoopGuard:
             suspect.last_start, suspect.delay = self._start, delay
             suspect.soon = suspect.soon + 1 if soon else 0
             suspect.alike = suspect.alike + 1 if alike else 0
-            suspect.at_once = suspect.at_once + 1 if 0 <= delay <= AT_ONCE else 0
             self._weigh(suspect)
+            suspect.looked_at = suspect.soon in LOOKED_AT and not suspect.tried
         if suspect.tried:
             suspect.tried = soon or alike
             return not suspect.tried
-        return not suspect.is_in_a_row
+        return not (suspect.is_in_a_row or suspect.looked_at)
 
     def _weigh(self, suspect: _Suspect) -> None:
         """See, of one that is in a row, whether it was read between these two starts."""
-        row = max(suspect.soon, suspect.alike)
-        if row > 1:
+        if suspect.row > 1:
             suspect.unread = 0 if self._reads.was_read(suspect.key) else suspect.unread + 1
-        elif row == 0:
+        elif suspect.row == 0:
             suspect.unread = 0
             suspect.quiet, suspect.told = QUIET, False
             self._reads.forget(suspect.key)
@@ -222,7 +226,8 @@ class LoopGuard:
                     yield _after_every_start(suspect.key)
             suspect.since = now
             self._waiting[suspect.key] = suspect
-        suspect.waiting[change.path], suspect.due = change, now + suspect.quiet
+        suspect.waiting[change.path] = change
+        suspect.due = now + (LOOK if suspect.looked_at else suspect.quiet)
 
     def _let_go(self, suspect: _Suspect) -> bool:
         """Whether one that was held off has been read, so that it means something to someone."""
@@ -230,7 +235,7 @@ class LoopGuard:
             return False
         suspect.held_off = suspect.tried = False
         suspect.made.clear()
-        suspect.soon, suspect.alike, suspect.unread = IN_A_ROW, 0, UNREAD - 1  # it may be held off sooner than before
+        suspect.soon, suspect.alike, suspect.unread = UNREAD_IN_A_ROW, 0, UNREAD - 1  # it may be held off sooner now
         self._holds = any(one.held_off for one in self._suspects.values())
         return True
 
