@@ -140,7 +140,7 @@ class Engine:
         """Remove the container, running or not; what is gone already is no error. Its volumes stay."""
         try:
             with explained("the container cannot be removed", container):
-                self.client.remove_container(container, force=True, v=False)
+                stopping.remove(self.client, container, podman=self.is_podman())
         except DevmountError as error:
             if not is_missing(error):
                 raise

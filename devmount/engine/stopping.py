@@ -1,4 +1,4 @@
-"""Signals to containers, and the stop that is made of them.
+"""Signals to containers, and the stop and the removal that are made of them.
 
 Docker's calls do what their names say. Podman (4.3) needs two detours. Its stop holds the container locked for the
 whole timeout, so that an impatient SIGKILL waits for it: the stop is done here, by signals. And its Docker API answers
@@ -12,6 +12,7 @@ from typing import Any
 LIBPOD = "/v4.0.0/libpod"  # the lowest version that Podman 4 and 5 speak
 KILL_SECONDS = 10.0  # from SIGKILL to the end; only a process in uninterruptible sleep takes longer
 POLL = 0.02
+ENDED_MEANWHILE = "no such process"  # strerror of ESRCH, in Podman's answer
 
 
 def kill(client: Any, container: str, signal: str, *, podman: bool) -> None:
@@ -35,6 +36,22 @@ def stop(client: Any, container: str, timeout: float, *, podman: bool) -> None:
             _kill_if_running(client, container, name)
         while _runs(client, container) and time.monotonic() < deadline:
             time.sleep(POLL)
+
+
+def remove(client: Any, container: str, *, podman: bool) -> None:
+    """Remove it, running or not. Podman fails at one whose process ends while it is being looked at: then once more."""
+    from docker.errors import APIError
+
+    deadline = time.monotonic() + KILL_SECONDS
+    while True:
+        try:
+            client.remove_container(container, force=True, v=False)
+        except APIError as error:
+            if not podman or ENDED_MEANWHILE not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL)
+        else:
+            return
 
 
 def _runs(client: Any, container: str) -> bool:

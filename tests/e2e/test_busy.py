@@ -113,7 +113,7 @@ stop_timeout = "0s"
         save(folder / "text", "four")  # while its readiness is looked at
         up.wait("log", BOUND, says("four"))
         mark = up.mark()
-        assert sentinel(up, "after", mark)[-1] == ["after"]
+        assert "after" in sentinel(up, "after", mark)[-1]  # and perhaps the last save, if "three" had read it already
         assert up.stop() == 130
 
 
