@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import docker
+import docker.errors
+
 from devmount.volumes import verify
 from tests.harness import COMMAND, environment, wait_until
 from tests.ownengine import SMALL, OwnEngine
@@ -24,7 +27,7 @@ KINDS = ("devmount", "helper", "engine")
 OPERATIONS = ("backup", "restore", "copy", "down")
 PAIRS = [(kind, operation) for kind in KINDS for operation in OPERATIONS if (kind, operation) != ("helper", "down")]
 ENDS_SECONDS = 90.0  # for a command whose helper or engine was killed to say so
-HELPER = "label=dev.devmount.helper"
+HELPER = "dev.devmount.helper"
 
 TOML = """
 name = "faults"
@@ -175,26 +178,29 @@ class Faults:
     def kill_helper(self, process: "subprocess.Popen[str]") -> None:
         """SIGKILL to the program of the first helper that has a volume from now on, before the command ends."""
         self.killed = False
+        # Through the API: the docker command takes longer to start than a small volume to be read.
+        with contextlib.closing(docker.APIClient(self.engine.url)) as client:
 
-        def killed() -> bool:
-            rows = self.engine.docker("ps", "--format", "{{.ID}} {{.Mounts}}", "--filter", HELPER).splitlines()
-            for container in [row.split()[0] for row in rows if "faults_" in row]:
-                with contextlib.suppress(AssertionError, ProcessLookupError):
-                    pid = int(self.engine.docker("inspect", "--format", "{{.State.Pid}}", container))
-                    if pid:
-                        os.kill(pid, signal.SIGKILL)
-                        self.killed = True
-                        return True
-            return process.poll() is not None
+            def killed() -> bool:
+                for row in client.containers(filters={"label": HELPER}):
+                    if not any(mount.get("Name", "").startswith("faults_") for mount in row["Mounts"]):
+                        continue
+                    with contextlib.suppress(docker.errors.NotFound, ProcessLookupError):
+                        pid = client.inspect_container(row["Id"])["State"]["Pid"]
+                        if pid:
+                            os.kill(pid, signal.SIGKILL)
+                            self.killed = True
+                            return True
+                return process.poll() is not None
 
-        wait_until(killed, ENDS_SECONDS, lambda: "no helper came, and the command does not end")
+            wait_until(killed, ENDS_SECONDS, lambda: "no helper came, and the command does not end", interval=0.001)
 
     def helpers(self) -> list[str]:
-        return self.engine.docker("ps", "--all", "--quiet", "--filter", HELPER).split()
+        return self.engine.docker("ps", "--all", "--quiet", "--filter", f"label={HELPER}").split()
 
     def stage(self) -> str:
         """What there is of the command's making on the engine and the disk."""
-        rows = self.engine.docker("ps", "--all", "--format", "{{.Labels}}", "--filter", HELPER).splitlines()
+        rows = self.engine.docker("ps", "--all", "--format", "{{.Labels}}", "--filter", f"label={HELPER}").splitlines()
         found = []
         if any("dev.devmount.undo" in row for row in rows):
             found.append("journal")
