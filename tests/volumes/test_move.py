@@ -87,7 +87,7 @@ def test_a_cut_connection_leaves_no_half_volume(box: Make, far: OwnEngine, serve
     one = box()
     one.env.update(server.env)
     one.do("create", "data")
-    (one.path() / "big").write_bytes(os.urandom(1 << 20) * 200)
+    (one.path() / "big").write_bytes(os.urandom(1 << 20) * 800)
     url = f"ssh://root@127.0.0.1:{server.port}{far.socket}"
     cut: list[bool] = []
 
@@ -110,7 +110,7 @@ def test_a_cut_connection_leaves_no_half_volume(box: Make, far: OwnEngine, serve
     assert listed.returncode == 0, listed.stderr
     assert one.volume() not in far.docker("volume", "ls", "--quiet").split()
     assert helpers(far) == one.helpers() == []
-    assert (one.path() / "big").stat().st_size == 200 << 20
+    assert (one.path() / "big").stat().st_size == 800 << 20
 
 
 def test_what_ssh_says_is_told(box: Make, server: Sshd) -> None:
